@@ -38,8 +38,8 @@ from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
 from securexgb.boost.scales import Outcomes
+from securexgb.jobs.alone.plain import plain_xgboost
 from securexgb.jobs.job import TrainingJob
-from securexgb.jobs.plain import plain_xgboost
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.testing import run_parties
@@ -137,7 +137,7 @@ def _compared(params: TrainingParams, fitted: Rows, held: Rows) -> tuple[float, 
     )[0]
     assert ours is not None
     assert held.labels is not None
-    plain = plain_xgboost(params, fitted, held)
+    plain = plain_xgboost(params, fitted, held).predictions
     metric, labels = params.known_metrics[0], held.labels
     first, second = (float(losses_of(metric, labels, means).mean()) for means in (ours, plain))
     return first, second, float(np.abs(np.log(ours / plain)).max())

@@ -15,7 +15,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
-from securexgb.jobs.export import joint_export
+from securexgb.jobs.export import EXPORTED, joint_export
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.reports import follow_ledger
 from securexgb.jobs.resuming.common_model import common_model, own_models
@@ -29,7 +29,6 @@ from securexgb.storage.sealed import VARIABLE, find_key
 from securexgb.storage.whole import check_room, make_directory, write_whole
 
 app = typer.Typer(help="This side's half of a model, or all of it.", no_args_is_help=True)
-_EXPORTED = "xgboost.json"
 
 
 @app.callback()
@@ -86,7 +85,7 @@ def export(
     setting: SetOption = None,
     run: RunOption = None,
     output: Annotated[
-        Path | None, typer.Option(help=f"File to write; default: {_EXPORTED} in the run.")
+        Path | None, typer.Option(help=f"File to write; default: {EXPORTED} in the run.")
     ] = None,
     wait: WaitOption = None,
     form: FormatOption = Format.text,
@@ -99,7 +98,7 @@ def export(
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("export") as party:
         finished = common_model(party, federation, models)
-        target = output or finished.run.path / _EXPORTED
+        target = output or finished.run.path / EXPORTED
         with finished.run.ending_logged("export"), recorded(finished.run, party):
             if recipient in (federation.role, "both"):
                 make_directory(target.absolute().parent)

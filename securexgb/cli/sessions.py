@@ -189,7 +189,7 @@ class Sessions:
                 if sentence:
                     note(sentence)
             if self.earlier is not None:
-                self.earlier.check(self.federation.config.name, rows)
+                self.earlier.check(self.federation, rows)
             evals: NamedTables
             if is_sharded:
                 evals = load_set_tables(self.federation, rows)
@@ -204,8 +204,10 @@ class Sessions:
 
     def _load(self) -> Table:
         """Where rows are in shards, without holding them."""
-        load = load_table if self.federation.terms.shards else load_rows
-        return load(self.federation, self.path, data_set="train")
+        if self.federation.terms.shards:
+            return load_table(self.federation, self.path, data_set="train")
+        known = None if self.earlier is None else self.earlier.categories
+        return load_rows(self.federation, self.path, data_set="train", categories=known)
 
     def _choose(self, party: Party, rows: Table, evals: NamedTables) -> Choice:
         """Agree with the other side on the run to go on with, or begin one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
@@ -32,19 +33,22 @@ from securexgb.cli.options import (
 )
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.simulated import (
-    WARNING,
-    peak_rss_mb,
-    quality_facts,
-    simulated_facts,
-    simulated_text,
-)
+from securexgb.cli.simulated import closing_text
 from securexgb.cluster.local import LocalShards
 from securexgb.cluster.parts import check_shards
 from securexgb.errors import UsageError
 from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
+from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
+from securexgb.jobs.alone.facts import (
+    WARNING,
+    costs_of_training,
+    facts_of_training,
+    plain_models,
+    quality_facts,
+)
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.data.labels import LabelKinds, class_labels
+from securexgb.jobs.export import EXPORTED, export_alone
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.reports import (
     TRAINING,
@@ -67,7 +71,6 @@ from securexgb.jobs.simulation import (
 from securexgb.model.digest import trees_sha256
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
-from securexgb.report.record import Costs
 from securexgb.report.text import (
     bits_line,
     bits_warnings,
@@ -131,10 +134,38 @@ OverlapOption = Annotated[
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
+ContinueOption = Annotated[
+    Path | None,
+    typer.Option("--continue", help="A finished simulation whose trees the new model begins with."),
+]
+
 ShardsOption = Annotated[
     int | None,
     typer.Option(help="Divide the training rows among so many workers a party, in threads here."),
 ]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Plan:
+    """What is simulated: ``params`` are all known, ``split`` holds the rows in common."""
+
+    params: TrainingParams
+    split: Split
+    seed: int
+    ways: Ways
+    aligned: SimulatedAlignment | None
+    earlier: EarlierSimulation | None
+
+    def __post_init__(self) -> None:
+        """Refuse what an earlier model does not go with, before there is a run."""
+        if self.earlier is not None:
+            self.earlier.check(self.params, self.split)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said of the rows and of the trees that came before."""
+        aligned = [] if self.aligned is None else [self.aligned.sentence]
+        return aligned + ([] if self.earlier is None else self.earlier.remarks(self.split.train))
 
 
 def simulate(
@@ -161,11 +192,13 @@ def simulate(
     offline: OfflineOption = None,
     he: SchemeOption = None,
     shards: ShardsOption = None,
+    earlier: ContinueOption = None,
     run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
     method = _method(algorithm, offline, he)
+    old = None if earlier is None else EarlierSimulation.read(earlier)
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -174,7 +207,7 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
-        "enable_categorical": bool(categorical) or None,
+        "enable_categorical": bool(categorical or (old and old.categories)) or None,
     }
     params = parameters(flags, param or [])
     roles = ColumnRoles(
@@ -184,27 +217,17 @@ def simulate(
         labels=LabelKinds.of(params, positive_label),
         missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
         categorical=tuple(categorical or ()),
+        categories=(old and old.categories) or None,
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    params = _decided(params, param or [], split, method)
+    params = _filled(params, param or [], split, old).decided(can_hide=method.can_hide)
     aligned = None
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
-        note(aligned.sentence)
-    ways = _ways(method, shards, split)  # refused before a run is begun, which must keep the work
-    run = RunDirectory.create(run_directory, "simulation")
-    _simulate(params, split, seed, ways, run, form, aligned)
-
-
-def _decided(
-    params: TrainingParams, given: Sequence[str], split: Split, method: Method
-) -> TrainingParams:
-    """What is left open, by the data and the method; ``given``: as --param says them."""
-    said = [item.split("=")[0].strip() for item in given]
-    if "missing_values" not in said and not split.has_missing:
-        params = replace(params, missing_values="refused")
-    return params.decided(can_hide=method.can_hide)
+    plan = _Plan(params, split, seed, _ways(method, shards, split), aligned, old)
+    run = RunDirectory.create(run_directory, "simulation")  # it must keep the work to come
+    _simulate(plan, run, form)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -223,32 +246,45 @@ def _ways(method: Method, shards: int | None, split: Split) -> Ways:
     return Ways(method, lambda jobs, seed, method: LocalShards(jobs, shards, seed, method))
 
 
-def _simulate(
-    params: TrainingParams,
-    split: Split,
-    seed: int,
-    ways: Ways,
-    run: RunDirectory,
-    form: Format,
-    aligned: SimulatedAlignment | None,
-) -> None:
-    """Say what two companies would be told, train, predict the test rows, print, keep."""
-    method = ways.method
-    assert method is not None  # a flag or its default names one
-    uncut = _tell(params, split)
+def _filled(
+    params: TrainingParams, given: Sequence[str], split: Split, old: EarlierSimulation | None
+) -> TrainingParams:
+    """With what follows from the rows, or from the earlier model, where it is not ``given``."""
+    if "missing_values" not in [item.split("=")[0].strip() for item in given]:
+        known = "allowed" if split.has_missing else "refused"
+        kept = known if old is None else old.model.params.missing_values
+        params = replace(params, missing_values=kept)
+    return params if old is None else going_on(params, old.model)
+
+
+def _train(plan: _Plan) -> Simulation[ModelHalf]:
+    """The training, with its progress shown."""
+    params, split, earlier = plan.params, plan.split, plan.earlier
+    old = None if earlier is None else earlier.halves
     with ExitStack() as drawn:
 
         def watch(party: Party) -> list[TrainingCallback]:
-            bar = TrainingProgress(party, "the feature party", params.n_estimators)
+            bar = TrainingProgress(party, "the feature party", params.all_rounds)
             return [drawn.enter_context(bar)]
 
-        training = train_alone(params, split.train, split.sides, seed, (), watch, ways)
+        return train_alone(params, split.train, split.sides, plan.seed, (), watch, plan.ways, old)
+
+
+def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
+    """Say what two companies would be told, train, predict the test rows, print, keep."""
+    params, split, seed, method = plan.params, plan.split, plan.seed, plan.ways.method
+    assert method is not None  # a flag or its default names one
+    aligned, remarks = plan.aligned, plan.remarks
+    for remark in remarks:
+        note(remark)
+    uncut = _tell(params, split)
+    training = _train(plan)
     halves = training.results
     prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
-    facts = simulated_facts(params, split, training, method)
+    facts = facts_of_training(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
@@ -259,11 +295,12 @@ def _simulate(
     before = [] if aligned is None else aligned.ledger
     facts["ledger"] = add_ledgers(before, training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
-    facts |= quality_facts(params, split, secure)
+    plain = plain_models(params, split, plan.earlier)
+    facts |= quality_facts(params, split, secure, plain)
     record = RunRecord(
         ledger=facts["ledger"],
         costs_of="both parties in one process",
-        costs=_costs(training),
+        costs=costs_of_training(training),
         offline_source=facts["offline_source"],
         dealer_evidence="none",
         dealer=None,
@@ -275,11 +312,13 @@ def _simulate(
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
     quality = _judged(params, split, halves, secure)
-    if aligned is not None:
-        quality = replace(quality, remarks=[*quality.remarks, aligned.sentence])
+    quality = replace(quality, remarks=[*quality.remarks, *remarks])
+    keep_for_later(run, split.train, plain)
+    exported = export_alone(halves, split.sides, split.train.column_names, seed)
+    run.write(EXPORTED, exported.decode())
     write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
-    result(facts, simulated_text(facts, leaks, report_sentence(run)), form)
+    result(facts, closing_text(facts, leaks, report_sentence(run)), form)
 
 
 def _judged(
@@ -298,23 +337,6 @@ def _judged(
     )
     scores = {TRAINING: (split.train, seen), "test rows": (split.test, secure)}
     return Quality.of(scores, params, [remark])
-
-
-def _costs(training: Simulation[ModelHalf]) -> Costs:
-    """For the report: what one party sends the other receives, here."""
-    found = training.costs
-    total = found.online_bytes + found.offline_bytes
-    return Costs(
-        rounds=found.rounds,
-        bytes_sent=total,
-        bytes_received=total,
-        offline_bytes=found.offline_bytes,
-        offline_seconds=found.offline_seconds,
-        waited_seconds=found.waited_seconds,
-        online_seconds=found.online_seconds,
-        total_seconds=found.total_seconds,
-        peak_rss_mb=peak_rss_mb(),
-    )
 
 
 def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:

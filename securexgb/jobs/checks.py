@@ -91,9 +91,9 @@ class Checks(CheckLines):
         self._run("keys", lambda: keys_line(federation))
         self._run("model key", lambda: model_key_line(federation))
         self._run("dealer", self._dealer)
-        self._run("data", self._data)
         if (earlier := self.earlier) is not None:
             self._run("earlier model", lambda: self._earlier(earlier))
+        self._run("data", self._data)
         if federation.terms.align is not None:
             self._run("row keys", self._keys_of_rows)
         self._run("enough rows", self._enough_rows)
@@ -125,9 +125,9 @@ class Checks(CheckLines):
                 self._run("hidden splits", lambda: self._hidden(rows))
 
     def _earlier(self, path: Path) -> str:
-        """Whether a training by these terms on this side's rows can go on from a finished run."""
+        """Whether a training by these terms can go on from a finished run."""
         self.old = EarlierRun.read(self.federation, path)
-        return self.old.matches(self.federation, self.training)
+        return self.old.sentence
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -147,7 +147,10 @@ class Checks(CheckLines):
     def _data(self) -> str:
         settings = self.federation.config
         path = needed_file(settings.train_data, "train_data", settings.name)
-        rows = self.training = load_rows(self.federation, path, data_set="train")
+        known = None if self.old is None else self.old.categories
+        rows = self.training = load_rows(self.federation, path, data_set="train", categories=known)
+        if self.old is not None:
+            self.old.check(self.federation, rows)
         needed_sets(settings)
         self.sets = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
         return "; ".join(

@@ -30,6 +30,9 @@ from securexgb.model.xgboost_json import (
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience
 
+EXPORTED = "xgboost.json"
+"""The file in a run's directory."""
+
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class _Named:

@@ -85,13 +85,7 @@ class TrainingJob:
             raise UsageError("early_stopping_rounds needs an evaluation set: give one in eval_set")
         if len({name for name, _ in self.evals}) < len(self.evals):
             raise UsageError("two evaluation sets have the same name: name each differently")
-        check_old(rank, self.params, self.data.column_names, self.old)
-        if self.old is not None and dict(self.data.categories) != self.old.categories:
-            raise DataError(
-                f"the categories at the {self.old.role} party are others than those of the model "
-                "to go on from, whose trees would take one for another: give every column the same "
-                "categories in the same order, or train a new model"
-            )
+        check_old(rank, self.params, self.data.column_names, self.data.categories, self.old)
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
         if self.params.splits == "hidden":
@@ -159,9 +153,4 @@ def _check_categories(name: str, data: Table, job: TrainingJob, side: str) -> No
     if data.categories != job.data.categories:
         raise DataError(
             f"{name} at the {side} party must have the categories of the training data, in order"
-        )
-    if job.old is not None and job.old.categories != data.categories:
-        raise DataError(
-            f"{name} at the {side} party must have the categories of the model that the training "
-            "goes on from, in their order: give its columns these categories"
         )

@@ -10,6 +10,7 @@
     predicted.json which rows were predicted, and where the scores are
     report.json    the report, with its tables as CSV in report/, and for people
     report.html    where the extra for it is installed
+    simulated.json, xgboost/   of a simulation: what another one needs to go on (``jobs.alone``)
 
 Files are the user's alone (mode 0600, directories 0700); those that are replaced are replaced
 whole: written beside, then renamed.

@@ -250,6 +250,18 @@ def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
     return label, replace(feature, labels=None, weights=None, classes=None, base_margin=None)
 
 
+def in_order_of_sides(params: TrainingParams, names: Sequence[str], sides: Sides) -> TrainingParams:
+    """What is said of a whole table's columns as models have it: label party's columns first."""
+    in_order = [column for side in sides for column in side]
+    ways, groups = params.monotone_constraints, params.interaction_constraints
+    if params.is_monotone:
+        of_columns = of_table(ways, names)
+        ways = tuple(of_columns[column] for column in in_order)
+    if groups:
+        groups = by_place(groups, names, in_order)
+    return replace(params, monotone_constraints=ways, interaction_constraints=groups)
+
+
 def _outcomes(data: Rows) -> Outcomes:
     if data.outcomes is None:
         raise DataError("there are no labels: a whole table comes with them")
@@ -279,14 +291,7 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     method = ways.method
     params = params.decided(can_hide=method is None or method.can_hide)
-    if params.is_monotone:
-        directions = of_table(params.monotone_constraints, whole.column_names)
-        in_sides = tuple(directions[column] for side in sides for column in side)
-        params = replace(params, monotone_constraints=in_sides)
-    if params.interaction_constraints:
-        in_order = [column for side in sides for column in side]
-        groups = by_place(params.interaction_constraints, whole.column_names, in_order)
-        params = replace(params, interaction_constraints=groups)
+    params = in_order_of_sides(params, whole.column_names, sides)
     sets = [(name, side_data(data, sides)) for name, data in evals]
     jobs = [
         TrainingJob(

@@ -24,6 +24,7 @@ from securexgb.terms.toml import (
     Place,
     TomlFile,
     read_toml,
+    rebased,
     to_toml,
     validate,
 )
@@ -164,7 +165,7 @@ class PartyConfig(TomlFile):
 
     def with_whole_paths(self) -> PartyConfig:
         """The same for a process that is started in another folder."""
-        return self.model_copy(update=_rebased(self, Path.cwd()))
+        return rebased(self, Path.cwd())
 
     @staticmethod
     def from_file(
@@ -182,7 +183,7 @@ class PartyConfig(TomlFile):
                 values[name] = text.split(",") if name in _LISTS else text
         values |= {k: v for k, v in (overrides or {}).items() if v is not None}
         config = validate(PartyConfig, values, str(path))
-        return config.model_copy(update=_rebased(config, path.parent))
+        return rebased(config, path.parent)
 
     @staticmethod
     def template(role: Literal["label", "feature"], name: str) -> str:
@@ -202,23 +203,3 @@ class PartyConfig(TomlFile):
             ),
         }
         return head + to_toml(config, left_out)
-
-
-def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:
-    """Every relative path of the settings, from the file's folder."""
-    return _moved(config, folder)
-
-
-def _moved(settings: TomlFile, folder: Path) -> dict[str, Any]:
-    moved: dict[str, Any] = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, Path):
-            moved[name] = folder / value
-        elif name == "eval_data":
-            moved[name] = {key: folder / path for key, path in value.items()}
-        elif name == "models":
-            moved[name] = tuple(folder / path for path in value)
-        elif isinstance(value, TomlFile):
-            moved[name] = value.model_copy(update=_moved(value, folder))
-    return moved

@@ -82,6 +82,24 @@ def validate(model: type[_Model], values: Mapping[str, Any], source: str) -> _Mo
         raise UsageError(f"{source}: {error}") from None
 
 
+def rebased(settings: _Model, folder: Path) -> _Model:
+    """The same with every relative path, of tables within, too, from the file's folder."""
+    moved = {name: _moved(getattr(settings, name), folder) for name in type(settings).model_fields}
+    return settings.model_copy(update=moved)
+
+
+def _moved(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, TomlFile):
+        return rebased(value, folder)
+    if isinstance(value, tuple):
+        return tuple(_moved(one, folder) for one in value)
+    if isinstance(value, Mapping):
+        return {name: _moved(one, folder) for name, one in value.items()}
+    return value
+
+
 def _sentence(place: tuple[int | str, ...], text: str, kind: str) -> str:
     where = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":

@@ -33,6 +33,7 @@ class Case:
     """``bins``: (rows, columns), label party's columns first, params.max_bin where missing.
 
     ``gradient``, ``hessian``: (rows,) integers in the units of rows, see ``numbers``.
+    ``categorical``: columns whose bins are categories.
     """
 
     bins: Integers
@@ -41,13 +42,13 @@ class Case:
     hessian: Integers
     params: TrainingParams
     used: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    categorical: tuple[int, ...] = ()
 
     @property
     def layout(self) -> Layout:
         rows, columns = self.bins.shape
-        return Layout.of(
-            self.params, rows, (self.label_columns, columns - self.label_columns), False
-        )
+        sides = self.label_columns, columns - self.label_columns
+        return Layout.of(self.params, rows, sides, False, self.categorical)
 
     @property
     def numbers(self) -> NumberFormat:

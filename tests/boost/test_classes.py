@@ -24,7 +24,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.plain import plain_xgboost
+from securexgb.jobs.alone.plain import plain_xgboost
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.reveals import Reveal
@@ -97,7 +97,7 @@ def test_a_model_is_xgboosts_and_that_of_the_plaintext_backend(splits: str) -> N
     p = run_parties(program, list(halves), backend="plaintext")[0]
     every = Rows(features, ("a", "b", "c", "d"), labels)
     pytest.importorskip("xgboost")
-    wanted = plain_xgboost(params, every, every)
+    wanted = plain_xgboost(params, every, every).predictions
     assert p.shape == (150, 3)
     assert np.abs(p - wanted).max() < 2e-4
     at = np.arange(150), IRIS[1]

@@ -318,16 +318,23 @@ def paillier(party: Party) -> None:
     party.source = InsecureLocalSource(party.rank, party.channel, 0, ProductsAhead(products))
 
 
+@pytest.mark.parametrize("categorical", [(), (0, 3)], ids=["numbers", "categories"])
 @pytest.mark.parametrize("name", ["missing", "depth 4", "few rows"])
-def test_every_source_of_products_grows_the_same_tree(name: str) -> None:
-    """With gradients in the finest units: exact products, and noisy ones that are rounded."""
+def test_every_source_of_products_grows_the_same_tree(
+    name: str, categorical: tuple[int, ...]
+) -> None:
+    """With gradients in the finest units: exact products, and noisy ones that are rounded.
+
+    Of categories each one's own sum is rounded, and not a running one.
+    """
     settings = {"rows": 90, **CASES[name], "fine": True, "columns": (2, 2)}
-    case = random_case(11, **settings)
+    case = replace(random_case(11, **settings), categorical=categorical)
     case.bins[:, 3] = case.bins[:, 0]  # the same sums by other columns, with other noise
     assert case.numbers.dropped_bits == (4, 2)
     expected = grow(case)
     splits = [node for node in range(len(expected.columns)) if not stopped(expected, node)]
     assert 3 not in expected.columns[splits]
+    assert name == "few rows" or 0 in expected.columns[splits]
     with_paillier = insecure_parties(0)
     for party in with_paillier:
         paillier(party)

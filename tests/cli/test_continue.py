@@ -84,11 +84,13 @@ def test_other_classes_than_those_of_the_old_run_are_refused(both, made):
     both(made, train, backend="plaintext")
     path = next((made.root / "bank" / "run").iterdir())
     job, settings = (made.root / "bank" / name for name in ("job.toml", "party.toml"))
-    earlier = EarlierRun.read(federation_of(settings, job, None), path)
-    rows = Rows(np.zeros((2, 1)), ("a",), np.array([0.0, 1.0]), classes=("bad", "good"))
+    federation = federation_of(settings, job, None)
+    earlier = EarlierRun.read(federation, path)
+    names = earlier.half.columns
+    rows = Rows(np.zeros((2, len(names))), names, np.array([0.0, 1.0]), classes=("bad", "good"))
     with pytest.raises(DataError, match="bank: the labels are other ones than those of"):
-        earlier.check("bank", rows)
-    earlier.check("bank", replace(rows, classes=earlier.classes))
+        earlier.check(federation, rows)
+    earlier.check(federation, replace(rows, classes=earlier.classes))
 
 
 def test_check_says_whether_a_training_can_go_on_from_a_run(both, tmp_path, capsys, monkeypatch):
@@ -98,11 +100,11 @@ def test_check_says_whether_a_training_can_go_on_from_a_run(both, tmp_path, caps
     monkeypatch.chdir(folder)  # as a company would
     (run,) = (folder / "run").iterdir()
 
-    def checked(code=0):
+    def checked(code=0, check="earlier model"):
         capsys.readouterr()
         assert main(["check", "--local", "--continue", str(run), "--format", "json"]) == code
         facts = json.loads(capsys.readouterr().out)
-        (line,) = [one for one in facts["checks"] if one["check"] == "earlier model"]
+        (line,) = [one for one in facts["checks"] if one["check"] == check]
         return line["status"], line["detail"], facts
 
     status, detail, facts = checked()
@@ -119,4 +121,28 @@ def test_check_says_whether_a_training_can_go_on_from_a_run(both, tmp_path, caps
     assert "max_depth is 3, and 2 in the model to go on from" in detail
     made.terms("bank")
     made.settings("bank", feature_columns=["age", "loan"])
-    assert checked(4)[1].endswith("it needs income, age, loan, in this order")
+    assert checked(4, "data")[1].endswith("it needs income, age, loan, in this order")
+
+
+def test_rows_in_which_a_category_does_not_occur_go_on(both, made):
+    path = made.root / "bureau" / "train.csv"
+    head, *lines = path.read_text().splitlines()
+    assert head == "customer,arrears,cards"
+    kinds = ["none", "one", "many"]
+
+    def write(kinds):
+        rows = [f"{line.rpartition(',')[0]},{kinds[n % 3]}" for n, line in enumerate(lines)]
+        path.write_text("\n".join([head, *rows]))
+
+    write(kinds)
+    made.settings("bureau", categorical_columns=["cards"])
+    made.terms(*SIDES, training={"enable_categorical": True, "n_estimators": 1})
+    both(made, train, backend="plaintext")
+    old = {name: newest(made, name) for name in SIDES}
+    write(["none", "one", "one"])
+    going_on(both, made, old)
+    half = load_half(newest(made, "bureau") / "model" / "feature.npz")
+    assert (half.categories, len(half.trees)) == ({"cards": ("many", "none", "one")}, 2)
+    write(["none", "one", "two"])
+    errors = going_on(both, made, old, fails=True)
+    assert "has categories that are not known" in str(errors["bureau"])

@@ -90,7 +90,8 @@ def test_a_run_is_left_with_its_report_a_page_where_it_can_be(securexgb, tmp_pat
     assert "the report is elsewhere/" in text
     assert "for report.html: pip install 'securexgb[report]', then securexgb report" in text
     left = {path.name for path in next((tmp_path / "elsewhere").iterdir()).iterdir()}
-    assert left == {"model", "report", "report.json", "run.json"}
+    kept = {"report", "report.json", "run.json", "simulated.json"}
+    assert left == {"model", "xgboost", "xgboost.json", *kept}
     half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))
     assert "label party's half" in securexgb("model", "inspect", half).stdout
 

@@ -109,7 +109,7 @@ print(json.dumps(found))
 def test_each_side_gets_its_half(with_dealer):
     with_dealer.terms(*SIDES, training={"eval_metric": ["auc"], "importance": "weight"})
     sides = [with_dealer.start("bank", code=BANK), with_dealer.start("bureau", code=BUREAU)]
-    bank, bureau = [finish(process, 120) for process in sides]
+    bank, bureau = [finish(process) for process in sides]
     assert (bank.code, bureau.code) == (0, 0), (bank, bureau)
     found = bank.json
     assert bureau.json["answers"] == [None, None]
@@ -124,7 +124,7 @@ def test_each_side_gets_its_half(with_dealer):
 def test_where_one_side_stops_both_say_why_there_is_no_importance(with_dealer):
     with_dealer.terms(*SIDES, training={"importance": "cover"})
     stops = with_dealer.start("bank", "stops", code=STOPPED)
-    sides = [finish(side, 120) for side in (stops, with_dealer.start("bureau", code=STOPPED))]
+    sides = [finish(side) for side in (stops, with_dealer.start("bureau", code=STOPPED))]
     for side in sides:
         assert "a callback of one side stopped the training after 1 of 2" in side.json["error"]
         assert side.json["ledger"] == []
@@ -142,7 +142,7 @@ def test_rows_in_another_order_are_refused_at_both_sides(with_dealer):
         with_dealer.start("bank", code=SHUFFLED),
         with_dealer.start("bureau", "shuffled", code=SHUFFLED),
     ]
-    for found in [finish(process, 120) for process in sides]:
+    for found in [finish(process) for process in sides]:
         assert found.json["error"] == "DataError", found
         assert "the ids in column 'customer' differ from the other side's" in found.json["text"]
 

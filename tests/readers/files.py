@@ -38,6 +38,8 @@ from securexgb.jobs.aligning.kept import (
     write_coin,
 )
 from securexgb.jobs.aligning.sets import DataSet, read_source
+from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
+from securexgb.jobs.alone.plain import Plain
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import FORMAT, NAME, add_ledgers, books_of, shown_by
 from securexgb.jobs.prediction import read_scores, write_predictions
@@ -221,6 +223,22 @@ def predicted(folder: Path) -> Prepared:
     return at(path, path.read_bytes(), lambda: quality_of(federation, finished))
 
 
+def simulated(folder: Path) -> Prepared:
+    run, parts = RunDirectory(folder), sides(*table(40), 2)
+    run.model.mkdir()
+    for own in train_both(TrainingParams(n_estimators=1, max_depth=1, splits="owner"), parts):
+        save_half(own, run.half(own.role))
+    record().write(run)
+    keep_for_later(run, parts[0], {"same_bins": Plain(b"{}", np.zeros(1))})
+    path = folder / "simulated.json"
+
+    def read() -> object:
+        found = EarlierSimulation.read(folder)
+        return found.training_rows, dict(found.plain)
+
+    return at(path, path.read_bytes(), read)
+
+
 def alignment() -> Aligned:
     rows = np.array([1, 0], np.int64)
     words = dict.fromkeys(("file", "file_sha256", "keys_sha256", "job"), "0a")
@@ -368,6 +386,7 @@ ROWS = (
     Row("run.json", run_record),
     Row("ledger.json", ledger),
     Row("predicted.json", predicted),
+    Row("simulated.json", simulated),
     Row("aligned rows, record", aligned(".json")),
     Row("aligned rows, arrays", aligned(".npz")),
     Row("rows to export", exported),

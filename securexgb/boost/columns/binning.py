@@ -145,9 +145,15 @@ def check_categories(
     for feature in categorical:
         values = columns[:, feature]
         known, where = values[~np.isnan(values)], f"column {names[feature]!r} of the {side} party"
-        if bool(np.any(known != np.rint(known))) or (limit and bool(np.any(known < 0))):
+        if bool(np.any(known != np.rint(known))):
             raise DataError(
                 f"{where} is categorical, so it must hold whole numbers from 0: it has others"
+            )
+        if limit and bool(np.any(known < 0)):
+            raise DataError(
+                f"{where} has categories that are not known (numbers below 0): all that rows to "
+                "train on have must be, to a model to go on from, too; leave these rows out, or "
+                "train a new model"
             )
         if limit and categories_in(values) >= limit:
             raise DataError(

@@ -9,7 +9,7 @@ new trees are grown may change. What both sides know of an old model goes into t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ KEPT = (
     "target_exponent", "tweedie_variance_power",
 )  # fmt: skip
 """Terms that old and new trees have in common."""
+Categories = Mapping[str, tuple[str, ...]]
 CONSTRAINTS = ("monotone_constraints", "interaction_constraints")
 """What a whole model keeps; known of columns once both sides' are."""
 
@@ -56,7 +57,11 @@ def going_on(params: TrainingParams, old: ModelHalf) -> TrainingParams:
 
 
 def check_old(
-    rank: int, params: TrainingParams, columns: Sequence[str], old: ModelHalf | None
+    rank: int,
+    params: TrainingParams,
+    columns: Sequence[str],
+    categories: Categories,
+    old: ModelHalf | None,
 ) -> None:
     """Refuse, before anything is sent, a half that a training by ``params`` cannot go on from."""
     if old is None:
@@ -70,7 +75,7 @@ def check_old(
         )
     if (params.past.model_id, params.past.rounds) != (old.model_id, len(old.best_rounds)):
         raise UsageError(f"the terms say {params.past}, the half here is of {old.model_id[:8]}")
-    check_rows(columns, params.has_base_margin, old)
+    check_rows(columns, categories, params.has_base_margin, old)
     for name in CONSTRAINTS:
         if getattr(params, name) != getattr(old.params, name):
             raise UsageError(
@@ -79,12 +84,20 @@ def check_old(
             )
 
 
-def check_rows(columns: Sequence[str], has_base_margin: bool, old: ModelHalf) -> None:
+def check_rows(
+    columns: Sequence[str], categories: Categories, has_base_margin: bool, old: ModelHalf
+) -> None:
     """Refuse rows of this side that no trees can be added to ``old`` with."""
     if tuple(columns) != old.columns:
         raise DataError(
             f"the model to go on from has other columns at the {old.role} party: it needs "
             f"{', '.join(old.columns[:20]) or 'none'}, in this order"
+        )
+    if dict(categories) != old.categories:
+        raise DataError(
+            f"the categories at the {old.role} party are others than those of the model to go on "
+            "from, whose trees would take one for another: give every column the same categories "
+            "in the same order, or train a new model"
         )
     if has_base_margin != old.params.has_base_margin:
         had, has = ("with" if one else "without" for one in (not has_base_margin, has_base_margin))

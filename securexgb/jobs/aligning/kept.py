@@ -51,34 +51,18 @@ _HASHED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is kept of an alignment beside its rows.
+class Record(AlignedSet):
+    """What is kept of an alignment beside its rows: what is shown of it, and more.
 
-    ``data_set``: which; ``peer``: with whom; ``file``, ``file_sha256``: of what, empty for a
-    table in memory; ``keys_sha256``: of its keys; ``job``: digest of the terms it was made under;
-    ``align_sha256``: of those that it depends on. ``rows`` of the file, ``keys`` of this side and
-    of the other, ``common``: how many. ``dry_runs``, ``attempts``: how many had been begun with
-    the other side on this set by then, this one included. ``coin_sha256``: which order coin;
-    ``order_sha256``: which keys in which order, equal at both sides; ``rows_sha256``: of the row
-    numbers in the npz file.
+    ``file``, ``file_sha256``: of what, empty for a table in memory; ``keys_sha256``: of its keys;
+    ``job``: digest of the terms it was made under; ``coin_sha256``: which order coin;
+    ``rows_sha256``: of the row numbers in the npz file.
     """
 
-    data_set: str
-    time: str
-    peer: str
-    file: str
     file_sha256: str
     keys_sha256: str
     job: str
-    align_sha256: str
-    rows: int
-    keys: int
-    peer_keys: int
-    common: int
-    dry_runs: int
-    attempts: int
     coin_sha256: str
-    order_sha256: str
     rows_sha256: str
 
     @property

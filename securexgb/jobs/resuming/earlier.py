@@ -6,7 +6,7 @@ both sides mean the same model when they agree. The old run is read, and stays a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,21 @@ class EarlierRun:
         going_on(federation.terms.training, half)
         return EarlierRun(run, half, RunRecord.read(run).classes)
 
-    def check(self, side: str, rows: Table) -> None:
-        """DataError for training rows of other classes."""
+    @property
+    def categories(self) -> Mapping[str, tuple[str, ...]] | None:
+        """What new rows are to be read by, so that one without a category knows it; None: none."""
+        return self.half.categories or None
+
+    @property
+    def sentence(self) -> str:
+        """What this model is."""
+        trees = len(self.half.best_rounds)
+        return f"{trees} rounds of model {self.half.model_id[:8]}: the other side's must be it, too"
+
+    def check(self, federation: Federation, rows: Table) -> None:
+        """An error for training rows that are not this model's."""
+        side, has_base_margin = federation.config.name, federation.terms.training.has_base_margin
+        check_rows(rows.column_names, rows.categories, has_base_margin, self.half)
         if rows.classes is None or self.classes is None:
             return
         if tuple(rows.classes) != tuple(self.classes):
@@ -50,15 +63,6 @@ class EarlierRun:
                 f"{side}: the labels are other ones than those of {self.run.path}, or another "
                 "class counts as 1 (positive_label): a model goes on with the same classes"
             )
-
-    def matches(self, federation: Federation, rows: Table | None) -> str:
-        """What this model is, in words; an error where training rows are not its."""
-        if rows is not None:
-            has_base_margin = federation.terms.training.has_base_margin
-            check_rows(rows.column_names, has_base_margin, self.half)
-            self.check(federation.config.name, rows)
-        trees = len(self.half.best_rounds)
-        return f"{trees} rounds of model {self.half.model_id[:8]}: the other side's must be it, too"
 
 
 def effective(federation: Federation, earlier: EarlierRun | None) -> TrainingParams:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from securexgb.terms.toml import Address, Name, Place, TomlFile, read_toml, validate
+from securexgb.terms.toml import Address, Name, Place, TomlFile, read_toml, rebased, validate
 
 VARIABLE = "SECUREXGB_KEYSERVICE_KEY"
 
@@ -39,9 +39,4 @@ class KeyServiceSettings(TomlFile):
     def from_file(path: Path) -> KeyServiceSettings:
         """Read the file; UsageError for what it cannot hold."""
         read = validate(KeyServiceSettings, read_toml(path), str(path))
-        moved = {
-            name: path.parent / value
-            for name in KeyServiceSettings.model_fields
-            if isinstance(value := getattr(read, name), Path)
-        }
-        return read.model_copy(update=moved)
+        return rebased(read, path.parent)

@@ -8,6 +8,7 @@ comparison needs it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,7 +19,7 @@ from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place, plain_interactions
-from securexgb.errors import NotAvailable
+from securexgb.errors import DataError, NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
@@ -37,11 +38,33 @@ def has_xgboost() -> bool:
     return find_spec("xgboost") is not None
 
 
+@dataclass(frozen=True, repr=False)
+class Plain:
+    """A model of plain xgboost's as its JSON, and its predictions for the test rows."""
+
+    booster: bytes
+    predictions: NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class PlainPast:
+    """What plain xgboost goes on from: its own earlier model as JSON, and the cuts (columns, bins)
+    of the bins that it, and the model beside it, were trained on."""
+
+    booster: bytes
+    cuts: NDArray[np.float64]
+
+
 def plain_xgboost(
-    params: TrainingParams, train: Rows, test: Rows, *, has_own_bins: bool = False
-) -> NDArray[np.float64]:
-    """Predictions for ``test`` of xgboost trained on ``train`` in the clear; NotAvailable
-    where there is no xgboost.
+    params: TrainingParams,
+    train: Rows,
+    test: Rows,
+    *,
+    has_own_bins: bool = False,
+    past: PlainPast | None = None,
+) -> Plain:
+    """What xgboost makes of ``train`` in the clear, after the trees of ``past`` where it is given;
+    NotAvailable where there is no xgboost.
 
     ``has_own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
     """
@@ -50,6 +73,10 @@ def plain_xgboost(
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
     binner = Binner.fit(train.values, params.max_bin, train.categorical)
+    before = None
+    if past is not None:
+        binner = Binner(past.cuts, train.categorical)
+        before = _loaded(past.booster)
     kinds = ["c" if name in train.categories else "q" for name in train.column_names]
     more: Any = {"feature_types": kinds, "enable_categorical": True} if train.categories else {}
 
@@ -64,7 +91,27 @@ def plain_xgboost(
         bins[bins == params.max_bin] = np.nan
         return matrix(bins, data)
 
-    settings = {name: getattr(params, name) for name in SHARED_NAMES}
+    settings = _settings(params, train, has_own_bins=has_own_bins)
+    model = xgboost.train(settings, table(train), params.n_estimators, xgb_model=before)
+    found = np.asarray(model.predict(table(test)), np.float64)
+    return Plain(bytes(model.save_raw("json")), found)
+
+
+def _loaded(booster: bytes) -> Any:
+    import xgboost  # noqa: PLC0415  (slow, and needed here only)
+
+    try:
+        return xgboost.Booster(model_file=bytearray(booster))
+    except xgboost.core.XGBoostError as error:
+        raise DataError(
+            f"xgboost {xgboost.__version__} does not read its own model of the earlier run, which "
+            "is damaged, or of a later version: restore it from a copy, or simulate that run again"
+        ) from error
+
+
+def _settings(params: TrainingParams, train: Rows, *, has_own_bins: bool) -> dict[str, Any]:
+    """The same parameters by xgboost's names."""
+    settings: dict[str, Any] = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {
         "tree_method": "hist",
         "max_bin": params.max_bin if has_own_bins else 256,
@@ -90,5 +137,4 @@ def plain_xgboost(
         names = train.column_names
         groups = by_place(params.interaction_constraints, names, range(len(names)))
         settings["interaction_constraints"] = str(plain_interactions(groups))
-    model = xgboost.train(settings, table(train), params.n_estimators)
-    return np.asarray(model.predict(table(test)), np.float64)
+    return settings

@@ -31,6 +31,7 @@ ALLOWED = {
     "oracle": PERMISSIVE | {"LicenseRef-NVIDIA-Proprietary"},
     "report": PERMISSIVE,
     "serve": PERMISSIVE,
+    "cluster": PERMISSIVE,
     "test": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
     "dev": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
 }

@@ -44,7 +44,7 @@ from securexgb.correlations.transfers import (
 from securexgb.errors import UsageError
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.packed import RingBits, packed_words, swapped_with
-from securexgb.mpc.padding import pack_filled
+from securexgb.mpc.padding import filling, pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
@@ -157,18 +157,20 @@ def multiplex_apart(
     shared words (n,) and (m,). The results are right modulo 2^ring_bits only.
     """
     own, helped = party.rank, 1 - party.rank
-    flags = np.ascontiguousarray(bits[own])
-    results = [np.zeros((1, words.size), np.uint64) for words in x]
-    np.multiply(x[own].words, flags, out=results[own][0])
-    _add_products(
-        party,
-        flags[None],
-        [results[own]],
-        lambda _: x[helped].words[None],
-        [results[helped]],
-        (ring_bits,),
-    )
-    return Shared(results[0][0]), Shared(results[1][0])
+    flags, kept, offered = np.ascontiguousarray(bits[own]), x[own].words, x[helped].words
+    count, asked = flags.size, offered.size
+    receiver, sender = transfers(party, count, asked, message_bits((ring_bits,)))
+    message, share = _kernels.multiplex_apart_send(
+        flags.view(np.uint8), receiver.choices, filling(party, count), offered,
+        sender.zero, sender.one, ring_bits,
+    )  # fmt: skip
+    came = party.exchange(message, words_per(asked) + packed_words(count, (ring_bits,)))
+    products = _kernels.multiplex_apart_take(
+        came, flags.view(np.uint8), receiver.choices, receiver.chosen, kept, offered, share,
+        ring_bits,
+    )  # fmt: skip
+    first, second = products[:: 1 - 2 * own]
+    return Shared(first), Shared(second)
 
 
 def _shared_ideal(bits: SharedBits, x: Shared, ring_bits: RingBits = (64,)) -> Shared:  # noqa: ARG001

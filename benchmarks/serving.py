@@ -85,6 +85,18 @@ class Bench:
             finally:
                 self.companies.close()
 
+    @contextmanager
+    def direct(self) -> Iterator[list[Replica]]:
+        """One replica a side, ready, with nothing between them."""
+        port = loopback.free_port()
+        self.companies.start("feature", port)
+        try:
+            label = self.companies.start("label", port)
+            label.wait_ready()
+            yield [label]
+        finally:
+            self.companies.close()
+
     def asked(self, ports: list[int], rate: float, seconds: float) -> Load:
         return open_loop(ports, replicas.PATH, self.body(1), rate, seconds)
 
@@ -134,7 +146,19 @@ class Bench:
         )  # fmt: skip
 
     def run_one(self) -> Iterator[dict[str, Any]]:
-        yield self.one("one", self.options.rate) | {"link": "loopback"}
+        """Times of replicas that are linked directly; bytes, and times again, through the balancer,
+        which is Python and on the same processors."""
+        rate, seconds = self.options.rate, self.options.seconds
+        counted = self.one("one", rate)
+        with self.direct() as labels:
+            ports = [replica.port for replica in labels]
+            self.asked(ports, rate, min(2.0, seconds))  # warm
+            load = self.asked(ports, rate, seconds)
+        yield self.line("one", load, 1, seconds, rate=rate, replicas=1, link="loopback") | {
+            "kilobytes_per_row_and_side": counted["kilobytes_per_row_and_side"],
+            "balanced_p50_ms": counted["p50_ms"],
+            "balanced_p99_ms": counted["p99_ms"],
+        }
 
     def run_wan(self) -> Iterator[dict[str, Any]]:
         """The same without and with a link that is slow, in turn."""

@@ -39,7 +39,8 @@ key = "{key}"
 
 
 def main() -> None:
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="attested-dealer-"))
+    given = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="attested-dealer-")
+    root = Path(given).absolute()
     print(f"working in {root}")
     write_data(root, 150)
     ports = {name: free_port() for name in ("bank", "dealer")}

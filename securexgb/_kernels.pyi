@@ -101,6 +101,25 @@ def multiplex_take(
 ) -> None:
     """Adds the receiver's share of bit times word to share; all (n,)."""
 
+def multiplex_apart_send(
+    bits: Bytes, choices: Words, filling: int, words: Words, zero: Words, one: Words, ring_bits: int
+) -> tuple[Words, Words]:
+    """The message: flips of the bits (n,), filled up, and words (m,) masked modulo 2^ring_bits; and
+    the share (m,) of choice times word."""
+
+def multiplex_apart_take(
+    came: Words,
+    bits: Bytes,
+    choices: Words,
+    chosen: Words,
+    kept: Words,
+    words: Words,
+    share: Words,
+    ring_bits: int,
+) -> tuple[Words, Words]:
+    """Shares of bits times both parties' words (n,), of which own ones are kept, and of the words
+    (m,) times the other party's bits, from its message."""
+
 def lift_send(zero: Words, one: Words, bits: Words, width: int) -> Words:
     """Slices (width, ceil(n / 64)) of zero - one + bits, (n,) and packed bits."""
 
@@ -206,13 +225,7 @@ def ot_send(
     """
 
 def ot_silent_send(
-    rows: Words,
-    tags: Words,
-    first: int,
-    position: int,
-    places: Words,
-    roots: Words,
-    width: int,
+    rows: Words, tags: Words, first: int, position: int, places: Words, roots: Words, width: int
 ) -> tuple[Words, Words, Words]:
     """The pool's trees first..first + t for roots (t, 2): 20 t words to send, both messages.
 
@@ -409,7 +422,6 @@ class RowBitsSums:
     @property
     def used(self) -> int:
         """Results that were made: the number of the next one."""
-
     def add_up(self, bins: Bytes, n_bins: int) -> tuple[Bytes, Words, Words]:
         """For bins (rows, columns): what leaves, (results, 1280), the upper and the lower bit of
         the grid of what stays. Past the last row the lower bits are random.
@@ -437,7 +449,6 @@ class LinkIdentity:
     ) -> None: ...
     def listen(self, host: str, port: int, beat_seconds: float, most_unknown: int) -> LinkListener:
         """OSError where the port cannot be had; LinkEnded. Few are open without a certificate."""
-
     def dial(
         self, address: tuple[str, int], name: str, within_seconds: float, beat_seconds: float
     ) -> Link:
@@ -446,14 +457,22 @@ class LinkIdentity:
 class LinkListener:
     """The side that listens, until its caller is in."""
 
-    @property
-    def port(self) -> int: ...
+    port: int
     def accept(self, within_seconds: float) -> Link | None:
         """The link with the first caller that has the pinned key."""
-
     def unfit(self) -> tuple[int, bytes, int]:
         """Callers with another certificate, and those that refused this side's."""
+    def stop(self) -> None: ...
 
+class LinkRelay:
+    """Passes TLS streams on by the server name, and does not end them; see channel/relay.py."""
+
+    port: int
+    def __init__(
+        self, host: str, port: int, targets: list[tuple[str, str, int]], most_unknown: int
+    ) -> None: ...
+    def passed(self) -> list[tuple[str, int, int, int, int, int]]: ...
+    def strangers(self) -> int: ...
     def stop(self) -> None: ...
 
 class Link:
@@ -464,14 +483,49 @@ class Link:
         self, stream: int, tag: str, content: Bytes, awaits: int | None, within_seconds: float
     ) -> bool:
         """Queues a copy; False where nothing was read in time. ``awaits``: length of the next."""
-
     def receive(self, stream: int, most_bytes: int, within_seconds: float) -> LinkMessage | None:
         """The next message; None where none comes in time, LinkEnded for a longer one."""
-
     def quiet_seconds(self) -> float:
         """Since anything came."""
     def stalled_seconds(self, stream: int) -> float:
         """Since a piece of a message of this stream came; infinite where none ever did."""
-
     def close(self, failure: bytes | None, over_seconds: float, gone_seconds: float) -> None:
         """Says the last word, waits for the other's and for the connection's end, and hangs up."""
+
+class Forest:
+    """One side's half of all owned trees of a model. See kernels/src/words/forest.rs."""
+
+    def __init__(
+        self,
+        own: Bytes,
+        features: NDArray[np.uint32],
+        thresholds: NDArray[np.float64],
+        sides: Bytes,
+        leaves: Words,
+        outputs: int,
+    ) -> None:
+        """``own`` (nodes, trees): 1 for this side's nodes; of these features, thresholds (n,) and
+        ``sides`` (2, n): where a missing value goes left, and where one value alone goes right;
+        leaves (nodes + 1, trees), trees sorted by output."""
+
+    def marks(self, values: NDArray[np.float64]) -> tuple[Bytes, Words, Words]:
+        """Of rows (n, columns): bits (own nodes, n), offered words (others' nodes, n) and own sums
+        (outputs, n)."""
+
+class Rounder:
+    """How numbers are rounded to one party, and the messages. See kernels/src/words/rounding.rs."""
+
+    def __init__(
+        self, ring_bits: int, bits: int, factor: int, result_bits: int, entry_bits: int
+    ) -> None: ...
+    def random_words(self, count: int) -> int:
+        """What ``answer`` needs for so many numbers."""
+
+    def ask(self, own: Words, choices: Words, filling: int) -> Words:
+        """The receiver's message: flips of its bits, filled up."""
+
+    def open(self, own: Words, chosen: Words, sent: Words) -> Words:
+        """What the receiver opens, (n,): of its shares and the sender's message."""
+
+    def answer(self, own: Words, zero: Words, one: Words, flips: Words, random: Words) -> Words:
+        """The sender's message."""

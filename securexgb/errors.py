@@ -7,6 +7,7 @@
       PeerError               3   the peer or the network between
         PeerGone              3     the other side closed or vanished
         DealerGone            3     the dealer closed or vanished
+        ShardGone             3     one of this side's own shards closed or vanished
         PeerTimeout           3     the other side is silent past the deadline
       DataError               4   the rows, columns or labels themselves
       TrustError              5   a certificate, a digest or evidence does not fit
@@ -63,6 +64,12 @@ class DealerGone(PeerError):
     """The connection to the dealer ended before the job did."""
 
     help = "Check that the dealer runs; a restarted dealer has a new key, so start the job again."
+
+
+class ShardGone(PeerError):
+    """The connection to one of this side's own shards ended before the job did."""
+
+    help = "See why its process ended and start it again, on any machine; then `train --resume`."
 
 
 class PeerTimeout(PeerError):

@@ -31,12 +31,13 @@ ALLOWED = {
     "oracle": PERMISSIVE | {"LicenseRef-NVIDIA-Proprietary"},
     "report": PERMISSIVE,
     "serve": PERMISSIVE,
+    "cluster": PERMISSIVE,
     "test": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
     "dev": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
 }
 """By extra ("" is a bare installation): which licences its packages may have."""
 _NAMES = {
-    "3-Clause BSD License": "BSD-3-Clause", "Apache 2.0": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause", "Apache": "Apache-2.0", "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0", "Apache License 2.0": "Apache-2.0",
     "BSD 2-Clause License": "BSD-2-Clause", "BSD License": "BSD",
     "GNU General Public License v3 (GPLv3)": "GPL-3.0",

@@ -54,9 +54,12 @@ VALUES = (
     "tests/examples",
 )
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
+          "tests/cluster/test_whole_path.py",
           "tests/cli/test_faults.py", "tests/cli/test_books.py", "tests/storage",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip
 EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/jobs/test_simulation.py")
+HELD_PARTY, HELD_DEALER = (3, 6), (None,)
+"""How victims of attackers with the pinned key may end: a dealer goes on."""
 LONG = ("--hypothesis-profile", "thorough", "--timeout", "3600")
 _SUMMARY = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
 _SHOWN_LINES = 30
@@ -275,6 +278,19 @@ def links(bench: Bench) -> None:
         raise Failed("a training or an alignment was lost, or what it ended with is another")
 
 
+def attackers(bench: Bench) -> None:
+    """What a side with the pinned key can do to a victim's memory, time and exit code."""
+    output = bench.run(sys.executable, "benchmarks/hostile.py")
+    lines = [line for line in output.splitlines() if line.startswith('{"question": "hostile"')]
+    HOSTILE.write_text("".join(f"{line}\n" for line in lines))
+    entries = [json.loads(line) for line in lines]
+    peak = max(entry["peak_rss_mb"] for entry in entries)
+    bench.figures.append(f"{len(entries)} attacks, at most {peak:.0f} MB")
+    ends = {"party": HELD_PARTY, "dealer": HELD_DEALER}
+    if wrong := [one["attack"] for one in entries if one["exit_code"] not in ends[one["victim"]]]:
+        raise Failed("a victim ended as it should not: " + ", ".join(wrong))
+
+
 def exports(bench: Bench) -> None:
     """Both halves as xgboost's model, and training as its oracle, in several versions of it."""
     python = environment(bench, "exports", sys.executable, "highest")
@@ -300,6 +316,7 @@ STEPS: dict[str, tuple[int, Callable[[Bench], None]]] = {
     "values": (60, values),
     "faults": (60, faults),
     "links": (180, links),
+    "hostile": (20, attackers),
     "exports": (45, exports),
 }
 """Minutes that each may take, and what it does, in this order."""
@@ -384,7 +401,7 @@ def revision() -> str:
         ).stdout
 
     changed = [line[3:] for line in git("status", "--porcelain").splitlines()]
-    own = {str(path.relative_to(ROOT)) for path in (RECORD, SURVIVED, PAGE)}
+    own = {str(path.relative_to(ROOT)) for path in (RECORD, SURVIVED, HOSTILE, PAGE)}
     return git("rev-parse", "--short", "HEAD").strip() + ("+" if set(changed) - own else "")
 
 

@@ -85,8 +85,7 @@ def _grow(party: Party, state: State, number: int) -> None:
         state.rows.gradients(number)
         used = columns_of_nodes(state.coins, params, model.layout, number, model.outputs)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
-        margins = state.rows.margins()
-        sets = [Measured(one.name, margins[:, one.rows], one.truth) for one in due]
+        sets = [Measured(one.name, state.rows.margins(one.rows), one.truth) for one in due]
         found = measured_metrics(party, params, sets, params.metrics)
     for one, values in zip(due, found, strict=True):
         for history, value in zip(model.history[one.name].values(), values, strict=True):

@@ -1,13 +1,9 @@
-"""The work of one party on its own rows: the one seam at which it may run elsewhere.
+"""The work of one party on its own bins: sums per bin, and which rows a split of its sends left.
 
-Everything that touches a party's bin indices once a job has begun is here: sums per bin of
-words given for every row, and which rows a split of its own sends left. Rows fall into
-blocks; sums add up over blocks and bits lie side by side, so an engine that keeps each block
-on a machine of its own sends it its rows' words and gets back a table of the size of a
-histogram. It sees what this party sees, its own data and shares, and belongs to it.
-
-The protocols, their messages and their randomness stay in the one process that holds the
-channel: an executor exchanges nothing with the other party.
+Everything that touches a party's bin indices once a job has begun is here, block of rows after
+block, so that memory stays bounded. The protocols, their messages and their randomness are
+elsewhere: an executor exchanges nothing with the other party. Where rows lie on several machines,
+each has an executor of its own (``cluster``).
 """
 
 from __future__ import annotations

@@ -101,12 +101,13 @@ class Scoring:
         self._of: tuple[Request, list[Round]] | None = None
 
     def of(
-        self, party: Party, model: ModelHalf, request: Request
+        self, party: Party, model: ModelHalf, request: Request, rows: int
     ) -> Callable[[Sequence[Round], Floats], Shared]:
-        """UsageError for other trees, or another request, than those of the first rows."""
+        """For so many rows. UsageError for other trees, or another request, than those of the
+        first rows."""
         asked = request, model.best_rounds
         if self._scores is None:
-            self._scores, self._of = _scores_of(party, model, request), asked
+            self._scores, self._of = _scores_of(party, model, request, rows), asked
         if self._of != asked:
             raise UsageError(
                 f"the {party.role} party's model or request has changed since this session scored "
@@ -148,9 +149,37 @@ def predict_margins(
 
     ``scoring``: of a session in which the same model scores the same request more than once.
     """
-    rows = features.shape[0]
+    rows, rounds = features.shape[0], model.best_rounds
     check_base_margin(party.rank, model.params, base_margin, rows, "the rows to predict")
     _check_request(party, model, features, request)
+
+    def scores() -> Callable[[slice], Shared]:
+        of_rows = (scoring or Scoring()).of(party, model, request, rows)
+        return lambda batch: of_rows(rounds, features[batch])
+
+    return _opened(party, model, request, base_margin, rows, scores)
+
+
+def predict_moved(
+    party: Party, model: ModelHalf, moved: Shared, request: Request, base_margin: Floats | None
+) -> Floats | None:
+    """``predict_margins`` of rows that lie elsewhere: what the best rounds add to their margins is
+    known in shares, (outputs, rows)."""
+    rows = moved.shape[1]
+    check_base_margin(party.rank, model.params, base_margin, rows, "the rows to predict")
+    _same_request(party, model, rows, request)
+    return _opened(party, model, request, base_margin, rows, lambda: lambda at: moved[:, at])
+
+
+def _opened(
+    party: Party,
+    model: ModelHalf,
+    request: Request,
+    base_margin: Floats | None,
+    rows: int,
+    scores: Callable[[], Callable[[slice], Shared]],
+) -> Floats | None:
+    """Margins, rounded and opened; ``scores``: makes what gives the trees' part for a batch."""
     rounds, recipient = model.best_rounds, request.recipient
     steps = rounding_steps(request.decimals)
     if request.prediction == "ckks":
@@ -160,25 +189,25 @@ def predict_margins(
     mine = np.zeros(rows, np.uint64)
     if recipient != "label":
         mine += _centre_steps(model, centre, steps)
-    scores = (scoring or Scoring()).of(party, model, request)
-    opened = []
+    score, opened = scores(), []
     with party.ledger.announced({(Reveal.PREDICTION, recipient): model.outputs * rows}):
         for start, stop in row_batches(rows, rounds):
             batch = slice(start, stop)
-            rounded = _rounded(party, base[:, batch] + scores(rounds, features[batch]), steps)
+            rounded = _rounded(party, base[:, batch] + score(batch), steps)
             centred = rounded + share(party, mine[batch], 0, (stop - start,))
             opened.append(_open(party, centred, recipient))
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
-    return opened_margins(model, words, steps, centre if recipient == "label" else 0.0)
+    own = centre if recipient == "label" else 0.0
+    return opened_margins(words, steps, model.numbers.target_scale, own)
 
 
-def opened_margins(model: ModelHalf, words: Words, steps: int, centre: Floats | float) -> Floats:
-    """Margins (n,), or (n, outputs), of what was opened: words (outputs, n), in steps."""
-    scale = model.numbers.target_scale
+def opened_margins(words: Words, steps: int, scale: float, centre: Floats | float) -> Floats:
+    """Margins (n,), or (n, outputs), of what was opened: words (outputs, n), in steps; ``scale``:
+    of the targets."""
     values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
-    return (values if model.outputs > 1 else values[:, 0]) + centre
+    return (values if words.shape[0] > 1 else values[:, 0]) + centre
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
@@ -201,13 +230,13 @@ def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Sha
 
 
 def _scores_of(
-    party: Party, model: ModelHalf, request: Request
+    party: Party, model: ModelHalf, request: Request, rows: int
 ) -> Callable[[Sequence[Round], Floats], Shared]:
     """What computes the trees' part of margins; for CKKS both parties make its keys here."""
     if not model.best_rounds:
         return lambda _, features: Shared.zeros(model.outputs, features.shape[0])
     if model.params.is_hidden:
-        hidden = HiddenScores(party, model, model.best_rounds)
+        hidden = HiddenScores(party, model, model.best_rounds, rows)
         return lambda _, features: hidden.margins(features)
     if request.prediction == "transfers":
         return lambda rounds, features: tree_margins(party, rounds, features)
@@ -234,10 +263,11 @@ def training_margins(
 
     What a hidden model sends before its first row is sent once.
     """
-    if not rounds:
-        return Shared.zeros(model.outputs, sum(table.shape[0] for table in tables))
+    rows = sum(table.shape[0] for table in tables)
+    if not rounds or not rows:
+        return Shared.zeros(model.outputs, rows)
     if model.params.is_hidden:
-        scores = HiddenScores(party, model, rounds).margins
+        scores = HiddenScores(party, model, rounds, rows).margins
     else:
         scores = partial(tree_margins, party, rounds)
     parts = [
@@ -314,8 +344,12 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
             'prediction "ckks" is for one score a row, and this model has one for each class: '
             'choose prediction "transfers"'
         )
+    _same_request(party, model, features.shape[0], request)
+
+
+def _same_request(party: Party, model: ModelHalf, rows: int, request: Request) -> None:
     asked = f"{request.recipient} {request.decimals} {request.prediction}"
-    mine = f"{model.model_id} {len(model.best_rounds)} {features.shape[0]} {asked}"
+    mine = f"{model.model_id} {len(model.best_rounds)} {rows} {asked}"
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
     if theirs != mine:
         raise TermsDiffer(
@@ -344,6 +378,7 @@ __all__ = [
     "check_rows",
     "predict",
     "predict_margins",
+    "predict_moved",
     "row_batches",
     "training_margins",
     "tree_margins",

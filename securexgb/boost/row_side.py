@@ -4,7 +4,7 @@ The tree side (``boost.grower``) sees sums over rows, finds splits and weighs le
 know how many rows there are, nor where they lie. A row side holds one party's rows and shares of
 their margins, and of their gradients at every node of the present level. It works with the other
 party's row side; what it gives is this party's shares of sums, and sums over parts of the rows
-add up.
+add up. So rows may be worked on in several places, each of which has a range of them (``cluster``).
 
 Rows that are only evaluated lie behind those that are trained on: trees send both to their leaves,
 in the same messages, and only the first count in sums.
@@ -12,13 +12,14 @@ in the same messages, and only the first count in sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.dither import Dither
+from securexgb.boost.ensemble import Round
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import NoisySums, build, matrix_shape
 from securexgb.boost.layout import Layout
@@ -42,14 +43,9 @@ from securexgb.mpc.shared import Shared
 class RowSide(Protocol):
     """One party's rows in a training; the tree side calls it at both parties alike."""
 
-    shape: MatrixShape
-    """Of the sums that it gives."""
-
-    def start(self, margins: Shared, *, at_label: bool) -> None:
-        """Begin with these margins of all rows (outputs, rows).
-
-        ``at_label``: the label party alone knows them; the other party's shares are 0.
-        """
+    @property
+    def shape(self) -> MatrixShape:
+        """Of the sums that it gives."""
 
     def gradients(self, number: int) -> None:
         """Make every training row's g and h for round ``number``, on the round's sample."""
@@ -66,16 +62,28 @@ class RowSide(Protocol):
         ``values``: (outputs, leaves), margin_bits fraction bits.
         """
 
-    def margins(self) -> Shared:
-        """After the last round, of all rows: (outputs, rows)."""
+    def margins(self, rows: slice) -> Shared:
+        """After the last round, of these rows: (outputs, rows)."""
+
+
+class ModelRows(RowSide, Protocol):
+    """Rows that trees which are there already can be put on, too."""
+
+    def evaluated(self, rounds: Sequence[Round]) -> Shared:
+        """The margins of all rows that are only evaluated, after these rounds alone.
+
+        (outputs, rows).
+        """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RowJob:
-    """What a row side works on.
+    """What a row side works on: all rows of a job, or some that lie next to each other.
 
-    ``buckets``: own bin numbers (rows, columns), the layout's rows first, then those that are only
-    evaluated; ``coins``: public; ``rounds``: of trees, that are still to grow.
+    ``training``: the numbers of its training rows among the layout's; the first one is divisible by
+    64. ``labels``: of these. ``buckets``: own bin numbers (rows, columns), of the training rows
+    first, then of those that are only evaluated; ``coins``: public; ``rounds``: of trees, that are
+    still to grow.
     """
 
     params: TrainingParams
@@ -86,19 +94,19 @@ class RowJob:
     coins: Prg
     buckets: Buckets
     rounds: int
-
-
-MakeRowSide: TypeAlias = Callable[[Party, RowJob], RowSide]
+    training: slice
 
 
 class LocalRows:
-    """All rows of a party in its one process."""
+    """Rows of a party in this process."""
 
     def __init__(self, party: Party, job: RowJob) -> None:
         layout, depth = job.layout, job.params.max_depth
         self._rows = job.buckets.shape[0]
+        self._training = slice(job.training.stop - job.training.start)
         shape = matrix_shape(layout, job.numbers, depth)
-        self.shape = register(party, shape, job.buckets[: layout.rows])
+        shape = replace(shape, rows=self._training.stop)
+        self._shape = register(party, shape, job.buckets[self._training])
         if job.params.is_hidden:
             rows = RowShape(self._rows, layout.columns, layout.all_bins)
             nodes = job.objective.outputs * ((1 << depth) - 1)
@@ -109,16 +117,24 @@ class LocalRows:
         self._vectors, self._left = Shared.zeros(0), Shared.zeros(0)
         self._splits: list[LevelSplits] = []
 
+    @property
+    def shape(self) -> MatrixShape:
+        return self._shape
+
     def start(self, margins: Shared, *, at_label: bool) -> None:
+        """Begin with these margins of all rows (outputs, rows).
+
+        ``at_label``: the label party alone knows them; the other party's shares are 0.
+        """
         self._margins, self._at_label = margins, at_label
 
     def gradients(self, number: int) -> None:
         job = self._job
         coins = Dither.of(job.params.random_state, number)
-        margins = self._margins[:, : job.layout.rows]
+        margins = self._margins[:, self._training]
         gradients = label_gradients if self._at_label else gradient_vectors
         vectors = gradients(self._party, job.objective, margins, job.labels, job.numbers, coins)
-        rows = sampled_rows(job.coins, job.params, job.layout, number)
+        rows = sampled_rows(job.coins, job.params, job.training, number)
         self.take(vectors if rows is None else vectors.scale(rows))
 
     def take(self, vectors: Shared) -> None:
@@ -129,15 +145,15 @@ class LocalRows:
         self._vectors = vectors
 
     def root_sums(self) -> NoisySums:
-        return build(self._party, self.shape, self._executor, self._vectors)
+        return build(self._party, self._shape, self._executor, self._vectors)
 
     def split(self, level: Level) -> NoisySums:
         if self._splits:
             self._vectors = Shared.interleave(self._left, self._vectors - self._left)
             self._left = Shared.zeros(0)
         self._splits.append(self._split_rows(level))
-        self._left = self._splits[-1].keep_left(self._party, self._vectors, self.shape.sum_bits)
-        return build(self._party, self.shape, self._executor, self._left)
+        self._left = self._splits[-1].keep_left(self._party, self._vectors, self._shape.sum_bits)
+        return build(self._party, self._shape, self._executor, self._left)
 
     def leaves(self, level: Level, values: Shared) -> None:
         self._vectors = self._left = Shared.zeros(0)
@@ -148,8 +164,8 @@ class LocalRows:
         moves = widened_leaves(self._party, chosen, rate)
         self._margins, self._at_label = self._margins + moves, False
 
-    def margins(self) -> Shared:
-        return self._margins
+    def margins(self, rows: slice) -> Shared:
+        return self._margins[:, rows]
 
     def _split_rows(self, level: Level) -> LevelSplits:
         return level.of_rows(self._party, self._executor, self._rows)

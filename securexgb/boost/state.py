@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,16 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
-from securexgb.boost.row_side import RowSide
-from securexgb.mpc.shared import Shared
+from securexgb.boost.row_side import ModelRows
 
 
 @dataclass(eq=False)
 class DataSet:
-    """An evaluation set during a training; ``rows``: its place among those of the row side;
-    ``table``: the own columns; ``base``: margins before the first tree, shared (outputs, n)."""
+    """An evaluation set during a training; ``rows``: its place among those of the row side."""
 
     name: str
     rows: slice
     truth: EvaluationTargets
-    table: NDArray[np.float64] = field(repr=False)
-    base: Shared
 
 
 @dataclass(eq=False)
@@ -41,7 +37,7 @@ class State:
 
     model: ModelHalf
     trees: TreeJob
-    rows: RowSide
+    rows: ModelRows
     coins: Prg
     sets: list[DataSet]
     begin_tree: Callable[[int], None]

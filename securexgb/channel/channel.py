@@ -55,6 +55,8 @@ def failure_kind(error: BaseException) -> str:
     """What the other side is told of a failure: its kind, never its message."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTION
+    if isinstance(error, StoppedByPeer) and error.kind:
+        return error.kind  # of whoever failed first
     return type(error).__name__
 
 

@@ -51,7 +51,8 @@ class Endpoint:
     """Where and with whom to open a link. Exactly one of ``listen`` and ``connect``, host:port.
 
     ``timeout_seconds``: the deadline of every wait within the job; ``wait_seconds``: that of the
-    first contact, None: the same.
+    first contact, None: the same. ``server_name``: whom a caller names in the clear, for a relay;
+    None: ``peer_name``. ``called``: what messages call the other side where it is not a party.
     """
 
     credentials: Credentials
@@ -60,6 +61,8 @@ class Endpoint:
     connect: str | None = None
     timeout_seconds: float = 60.0
     wait_seconds: float | None = None
+    server_name: str | None = None
+    called: str | None = None
 
     @property
     def opening_seconds(self) -> float:
@@ -120,7 +123,7 @@ class Listener:
 
     def accept(self, hello: Hello) -> GrpcChannel:
         """Wait for the other side and compare hellos."""
-        peer = _call(self._endpoint.peer_name, hello)
+        peer = _call(self._endpoint, hello)
         wire = self._wire.accept(self._endpoint.opening_seconds)
         if wire is None:
             raise self._nobody(peer)
@@ -153,8 +156,8 @@ def _identity(endpoint: Endpoint) -> _kernels.LinkIdentity:
 
 
 def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
-    peer, seconds = _call(endpoint.peer_name, hello), endpoint.timeout_seconds
-    address = split_address(endpoint.connect or "")
+    peer, seconds = _call(endpoint, hello), endpoint.timeout_seconds
+    address, name = split_address(endpoint.connect or ""), endpoint.server_name
     until = time.monotonic() + endpoint.opening_seconds
     while True:
         # A box in between may have forgotten a connection, which then says nothing for ever.
@@ -163,7 +166,7 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
         within = min(seconds, once, max(until - time.monotonic(), 0.0))
         beat = beat_seconds(seconds)
         try:
-            wire = _identity(endpoint).dial(address, endpoint.peer_name, within, beat)
+            wire = _identity(endpoint).dial(address, name or endpoint.peer_name, within, beat)
         except LinkEnded as error:
             if error.args[0] in _ABSENT and until - time.monotonic() > _LEAST_SECONDS:
                 continue
@@ -238,6 +241,8 @@ def _greet(channel: GrpcChannel, hello: Hello) -> GrpcChannel:
     return channel
 
 
-def _call(name: str, hello: Hello) -> str:
+def _call(endpoint: Endpoint, hello: Hello) -> str:
     """How messages name the other side."""
-    return f"{name} ({'feature' if hello.role == 'label' else 'label'} party)"
+    if endpoint.called is not None:
+        return endpoint.called
+    return f"{endpoint.peer_name} ({'feature' if hello.role == 'label' else 'label'} party)"

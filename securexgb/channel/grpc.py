@@ -38,6 +38,7 @@ from securexgb.errors import (
     PeerTimeout,
     ProtocolDesync,
     SecureXGBError,
+    ShardGone,
     UsageError,
 )
 
@@ -148,7 +149,8 @@ class GrpcChannel(_Stream):
         if error is not None:
             failure = pb.Failure(kind=failure_kind(error)).SerializeToString()
         # Who is gone will not answer; whoever still computes may take a while.
-        patience = _PARTING_SECONDS if isinstance(error, PeerGone) else _LAST_WORD_SECONDS
+        is_gone = isinstance(error, (PeerGone, ShardGone))
+        patience = _PARTING_SECONDS if is_gone else _LAST_WORD_SECONDS
         try:
             self.wire.close(failure, min(self.timeout_seconds, patience), _PARTING_SECONDS)
         except LinkEnded as ended:

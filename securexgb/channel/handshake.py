@@ -23,6 +23,9 @@ HELLO_BYTES = 1 << 12
 CLOCK_SECONDS = 60.0
 """Clocks that differ by more are worth a warning: certificates have dates."""
 
+_PAIRS = ({"label", "feature"}, {"head", "shard"})
+_FIRST = ("label", "head")
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,9 +33,10 @@ _log = logging.getLogger(__name__)
 class Hello:
     """Who this side is and what it is about to do.
 
-    ``role``: label or feature; ``job_digest``: of the canonical terms; ``purpose``:
-    train, predict, evaluate or check. ``nonce``: 32 bytes, fresh for every link. The fields are
-    those of the message of this name in proto/securexgb/v1/control.proto.
+    ``role``: label or feature, or, of two processes of one side, head or shard; ``job_digest``: of
+    the canonical terms; ``purpose``: train, predict, evaluate or check, and of which shard.
+    ``nonce``: 32 bytes, fresh for every link. The fields are those of the message of this name in
+    proto/securexgb/v1/control.proto.
     """
 
     role: str
@@ -75,7 +79,7 @@ def compare(mine: Hello, theirs: Hello) -> None:
             f"{me} expects {mine.peer_name!r} at the other side; that one says it is "
             f"{theirs.name[:63]!r} and expects {theirs.peer_name[:63]!r}: correct the names"
         )
-    if {mine.role, theirs.role} != {"label", "feature"}:
+    if {mine.role, theirs.role} not in _PAIRS:
         raise TermsDiffer(
             f"{me} and {mine.peer_name} both act as {mine.role} party: "
             "correct the role in one party.toml"
@@ -87,7 +91,7 @@ def compare(mine: Hello, theirs: Hello) -> None:
         )
     if mine.purpose != theirs.purpose:
         raise TermsDiffer(
-            f"{me} is about to {mine.purpose}, {mine.peer_name} to {theirs.purpose[:10]!r}: "
+            f"{me} is about to {mine.purpose}, {mine.peer_name} to {theirs.purpose[:20]!r}: "
             "start the same command at both sides"
         )
     apart = abs(mine.clock - theirs.clock)
@@ -97,6 +101,6 @@ def compare(mine: Hello, theirs: Hello) -> None:
 
 def session_id(mine: Hello, theirs: Hello) -> bytes:
     """16 bytes that name this link, the same at both sides, never seen before."""
-    label, feature = (mine, theirs) if mine.role == "label" else (theirs, mine)
+    label, feature = (mine, theirs) if mine.role in _FIRST else (theirs, mine)
     text = b"securexgb session" + label.nonce + feature.nonce + label.job_digest.encode()
     return hashlib.sha256(text).digest()[:16]

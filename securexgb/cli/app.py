@@ -15,13 +15,16 @@ from securexgb import __version__
 from securexgb.cli import audit, dealer, job, keys, keyservice, model, output
 from securexgb.cli.align import align
 from securexgb.cli.check import check
+from securexgb.cli.convert import convert
 from securexgb.cli.estimate import estimate
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.init import init
 from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
+from securexgb.cli.relay import relay
 from securexgb.cli.report import report
 from securexgb.cli.serve import serve
+from securexgb.cli.shard import shard
 from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
@@ -40,8 +43,11 @@ for command in (
     init,
     estimate,
     check,
+    convert,
     align,
     train,
+    shard,
+    relay,
     evaluate,
     predict,
     serve,

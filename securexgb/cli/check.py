@@ -16,6 +16,7 @@ import typer
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.checks import Checks
+from securexgb.jobs.estimating import trial
 from securexgb.report.text import bits_facts, leaks_text, table, verdict_text
 
 
@@ -33,6 +34,7 @@ def check(
     form: FormatOption = Format.text,
 ) -> None:
     """Check files, keys, terms, data, machine, and the link to the other side."""
+    trial.begun()
     checks = Checks(federation_of(config, job, setting), earlier)
     checks.run_alone()
     if not local:

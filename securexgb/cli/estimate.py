@@ -17,6 +17,7 @@ from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.estimating import trial
 from securexgb.jobs.estimating.estimate import estimate as estimated
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link, measured
@@ -52,6 +53,7 @@ def estimate(
     """Say what a training and predictions will take: seconds, rounds, megabytes, memory."""
     if measure and link is not None:
         raise UsageError("--measure finds out what --link says: give one of them")
+    trial.begun()
     federation, given = federation_of(config, job, setting), FAST
     if link is not None:
         given = Link.parse(link)

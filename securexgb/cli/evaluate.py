@@ -8,12 +8,18 @@ from securexgb.boost.leak import of_evaluation
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
+from securexgb.cluster.data import load_set_tables
+from securexgb.cluster.scores import like_model, moved_by_shards
 from securexgb.errors import UsageError
+from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.reports import follow_ledger
 from securexgb.jobs.resuming.common_model import common_model, own_models
+from securexgb.jobs.runs import FinishedRun
+from securexgb.jobs.table import NamedTables
+from securexgb.mpc.party import Party
 from securexgb.report.text import leaks_text, ledger_table, table
 
 
@@ -38,9 +44,14 @@ def evaluate(
         finished = common_model(party, federation, models)
         with finished.run.ending_logged("evaluate"), recorded(finished.run, party) as kept:
             half = finished.half
-            sets = load_sets(federation, half.columns, finished.record.classes, half.categories)
+            sets: NamedTables
+            if federation.terms.shards:
+                sets = load_set_tables(federation, like_model(finished))
+            else:
+                classes = finished.record.classes
+                sets = load_sets(federation, half.columns, classes, half.categories)
             kept.stands_on([rows for _, rows in sets])
-            metrics = run_evaluation(party, federation, finished.half, sets)
+            metrics = _measured(party, federation, finished, sets)
             ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
     follow_ledger(federation, finished)
@@ -60,3 +71,12 @@ def evaluate(
         text,
         form,
     )
+
+
+def _measured(
+    party: Party, federation: Federation, finished: FinishedRun, sets: NamedTables
+) -> dict[str, dict[str, float]]:
+    if not federation.terms.shards:
+        return run_evaluation(party, federation, finished.half, sets)
+    with moved_by_shards(federation, party, finished, "evaluate") as moved:
+        return run_evaluation(party, federation, finished.half, sets, moved)

@@ -15,7 +15,7 @@ from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.report.text import table
 
-_EXTRA = ("prometheus_client", "starlette", "uvicorn")
+_EXTRA = ("prometheus_client", "uvicorn")
 
 
 def serve(

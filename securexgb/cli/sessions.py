@@ -18,23 +18,25 @@ from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.objective.registry import objective_of
 from securexgb.cli.output import note
 from securexgb.cli.progress import TrainingProgress
+from securexgb.cluster.data import load_set_tables, load_table
+from securexgb.cluster.head import training_shards
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
-from securexgb.jobs.alignment import Named
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link, measured
 from securexgb.jobs.estimating.words import estimate_sentence
+from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
 from securexgb.jobs.resuming.earlier import EarlierRun, effective
 from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
-from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, finished_run
+from securexgb.jobs.table import NamedTables, Table
 from securexgb.jobs.training import agreed_job, fingerprint
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
@@ -70,7 +72,7 @@ class Sessions:
     run: RunDirectory | None = None
     is_kept: bool = False
     reached: Reached = field(default_factory=Reached)
-    _data: tuple[Rows, Named] | None = None
+    _data: tuple[Table, NamedTables] | None = None
 
     def train(self) -> FinishedRun:
         """This side's half, once both sides have theirs."""
@@ -135,7 +137,7 @@ class Sessions:
                         run.checkpoint, self.key, self._tell, is_finished=self.is_kept
                     )
                     training = replace(training, store=store, resume=True, callbacks=(recorder,))
-                    half = run_training(party, training)
+                    half = self._grown(party, training, run)
                 if not self.is_kept:
                     record = RunRecord(
                         ledger=ledger.rows(),
@@ -152,6 +154,21 @@ class Sessions:
                     )
                     self._keep(run, half, record)
 
+    def _grown(self, party: Party, job: TrainingJob, run: RunDirectory) -> ModelHalf:
+        """Where rows are in shards, with these."""
+        if not self.federation.terms.shards:
+            return run_training(party, job)
+        with training_shards(self.federation, party, run.path.name, job) as rows:
+            half = run_training(party, replace(job, row_side=lambda _: rows))
+        seconds = rows.seconds
+        slowest = max(range(len(seconds)), key=seconds.__getitem__)
+        note(
+            f"shard {slowest} took longest: {seconds[slowest]:.1f} s of work; the slowest of each "
+            f"step together {rows.slowest:.1f} s"
+        )
+        run.log("shards", seconds=seconds, slowest_of_each_step=rows.slowest)
+        return half
+
     def _keep(self, run: RunDirectory, half: ModelHalf, record: RunRecord) -> None:
         """Write what a finished run has; the half last: a run that has it is finished."""
         record.write(run)
@@ -160,10 +177,10 @@ class Sessions:
         self.is_kept = True
         run.log("finished", trees=len(half.trees))
 
-    def _read(self) -> tuple[Rows, Named]:
+    def _read(self) -> tuple[Table, NamedTables]:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
-            rows = load_rows(self.federation, self.path, data_set="train")
+            rows, is_sharded = self._load(), self.federation.terms.shards > 0
             is_multi = self.federation.terms.training.traits.is_multi
             for sentence in (
                 classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi),
@@ -173,14 +190,24 @@ class Sessions:
                     note(sentence)
             if self.earlier is not None:
                 self.earlier.check(self.federation.config.name, rows)
-            evals = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
+            evals: NamedTables
+            if is_sharded:
+                evals = load_set_tables(self.federation, rows)
+            else:
+                columns, classes = rows.column_names, rows.classes
+                evals = load_sets(self.federation, columns, classes, rows.categories)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]
                 note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))
             self._data = rows, evals
         return self._data
 
-    def _choose(self, party: Party, rows: Rows, evals: Named) -> Choice:
+    def _load(self) -> Table:
+        """Where rows are in shards, without holding them."""
+        load = load_table if self.federation.terms.shards else load_rows
+        return load(self.federation, self.path, data_set="train")
+
+    def _choose(self, party: Party, rows: Table, evals: NamedTables) -> Choice:
         """Agree with the other side on the run to go on with, or begin one."""
         federation, terms = self.federation, self.federation.terms
         job = JobRuns(

@@ -7,12 +7,11 @@ default terms, homomorphic encryption and no dealer, unless flags say otherwise.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -20,8 +19,7 @@ from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.leak import Floors, Leak, after_training, before_training
-from securexgb.boost.objective.log_link import losses_of
+from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
@@ -34,16 +32,23 @@ from securexgb.cli.options import (
 )
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
+from securexgb.cli.simulated import (
+    WARNING,
+    peak_rss_mb,
+    quality_facts,
+    simulated_facts,
+    simulated_text,
+)
+from securexgb.cluster.local import LocalShards
+from securexgb.cluster.parts import check_shards
 from securexgb.errors import UsageError
 from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.data.labels import LabelKinds, class_labels
 from securexgb.jobs.ledgers import add_ledgers
-from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import (
     TRAINING,
     Quality,
-    metrics_of,
     report_path,
     report_sentence,
     write_simulation,
@@ -53,33 +58,29 @@ from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
     Simulation,
     Split,
+    Ways,
     predict_alone,
     side_data,
     split_rows,
     train_alone,
 )
+from securexgb.model.digest import trees_sha256
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
 from securexgb.report.record import Costs
 from securexgb.report.text import (
-    bits_facts,
     bits_line,
     bits_warnings,
     classes_sentence,
     leaks_text,
-    ledger_table,
     numbering_sentence,
     splits_line,
-    table,
     uncut_sentence,
 )
 from securexgb.terms.party import MISSING
 
-WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
-_OTHERS = ("rmse", "mlogloss", "merror")
-"""What is said of the test rows where labels are not two classes."""
 
 DataArgument = Annotated[
     Path | None,
@@ -130,6 +131,10 @@ OverlapOption = Annotated[
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
+ShardsOption = Annotated[
+    int | None,
+    typer.Option(help="Divide the training rows among so many workers a party, in threads here."),
+]
 
 
 def simulate(
@@ -155,6 +160,7 @@ def simulate(
     algorithm: AlgorithmOption = "hybrid",
     offline: OfflineOption = None,
     he: SchemeOption = None,
+    shards: ShardsOption = None,
     run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
 ) -> None:
@@ -181,16 +187,24 @@ def simulate(
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    said = [item.split("=")[0].strip() for item in param or []]
-    if "missing_values" not in said and not split.has_missing:
-        params = replace(params, missing_values="refused")
-    params = params.decided(can_hide=method.can_hide)
+    params = _decided(params, param or [], split, method)
     aligned = None
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
         note(aligned.sentence)
-    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
-    _simulate(params, split, seed, method, run, form, aligned)
+    ways = _ways(method, shards, split)  # refused before a run is begun, which must keep the work
+    run = RunDirectory.create(run_directory, "simulation")
+    _simulate(params, split, seed, ways, run, form, aligned)
+
+
+def _decided(
+    params: TrainingParams, given: Sequence[str], split: Split, method: Method
+) -> TrainingParams:
+    """What is left open, by the data and the method; ``given``: as --param says them."""
+    said = [item.split("=")[0].strip() for item in given]
+    if "missing_values" not in said and not split.has_missing:
+        params = replace(params, missing_values="refused")
+    return params.decided(can_hide=method.can_hide)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -201,16 +215,26 @@ def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
     return method
 
 
+def _ways(method: Method, shards: int | None, split: Split) -> Ways:
+    """Where rows are worked on: by so many workers a party, if the flag says so."""
+    if shards is None:
+        return Ways(method)
+    check_shards(split.train.count, shards)
+    return Ways(method, lambda jobs, seed, method: LocalShards(jobs, shards, seed, method))
+
+
 def _simulate(
     params: TrainingParams,
     split: Split,
     seed: int,
-    method: Method,
+    ways: Ways,
     run: RunDirectory,
     form: Format,
     aligned: SimulatedAlignment | None,
 ) -> None:
     """Say what two companies would be told, train, predict the test rows, print, keep."""
+    method = ways.method
+    assert method is not None  # a flag or its default names one
     uncut = _tell(params, split)
     with ExitStack() as drawn:
 
@@ -218,23 +242,24 @@ def _simulate(
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
             return [drawn.enter_context(bar)]
 
-        training = train_alone(params, split.train, split.sides, seed, (), watch, method)
+        training = train_alone(params, split.train, split.sides, seed, (), watch, ways)
     halves = training.results
     prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
-    facts = _facts(params, split, training, method)
+    facts = simulated_facts(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
     leaks = after_training(halves[0])
+    facts["trees_sha256"] = trees_sha256(halves)
     facts["leaks"] = [leak.to_mapping() for leak in leaks]
     facts["alignment"] = None if aligned is None else asdict(aligned)
     before = [] if aligned is None else aligned.ledger
     facts["ledger"] = add_ledgers(before, training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
-    facts |= _quality(params, split, secure)
+    facts |= quality_facts(params, split, secure)
     record = RunRecord(
         ledger=facts["ledger"],
         costs_of="both parties in one process",
@@ -254,7 +279,7 @@ def _simulate(
         quality = replace(quality, remarks=[*quality.remarks, aligned.sentence])
     write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
-    result(facts, _text(facts, leaks, report_sentence(run)), form)
+    result(facts, simulated_text(facts, leaks, report_sentence(run)), form)
 
 
 def _judged(
@@ -288,12 +313,8 @@ def _costs(training: Simulation[ModelHalf]) -> Costs:
         waited_seconds=found.waited_seconds,
         online_seconds=found.online_seconds,
         total_seconds=found.total_seconds,
-        peak_rss_mb=_peak_rss_mb(),
+        peak_rss_mb=peak_rss_mb(),
     )
-
-
-def _peak_rss_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
@@ -346,118 +367,8 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
-def _facts(
-    params: TrainingParams, split: Split, training: Simulation[ModelHalf], method: Method
-) -> dict[str, Any]:
-    """Sizes and costs of the training, and how the correlations were made."""
-    costs = training.costs
-    grown = max(len(training.results[0].trees), 1)
-    offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
-    megabytes = {"offline": offline, "online": online, "total": offline + online}
-    classes, shares = split.train.classes or (), split.train.class_shares or ()
-    is_binary = params.traits.is_binary and len(classes) == 2
-    return {
-        "rows": split.train.count,
-        "positive_label": classes[1] if is_binary else None,
-        "positive_share": shares[1] if is_binary else None,
-        "classes": classes,
-        "class_shares": shares,
-        "gradient_bits": bits_facts(training.results[0].numbers),
-        "test_rows": split.test.count,
-        "label_columns": len(split.sides[0]),
-        "feature_columns": len(split.sides[1]),
-        "trees": len(training.results[0].trees),
-        "depth": params.max_depth,
-        "bins": params.max_bin,
-        "seconds": {
-            "offline": costs.offline_seconds,
-            "waited": costs.waited_seconds,
-            "online": costs.online_seconds,
-            "total": costs.total_seconds,
-        },
-        "seconds_per_tree": costs.total_seconds / grown,
-        "megabytes": megabytes,
-        "megabytes_per_tree": megabytes["total"] / grown,
-        "rounds": costs.rounds,
-        "peak_rss_mb": _peak_rss_mb(),
-        "dealer_evidence": "none",
-        "warning": WARNING,
-        "algorithm": method.algorithm,
-        "he": method.he if method.algorithm == "hybrid" else None,
-        "offline": method.offline,
-        "offline_source": "insecure-local" if method.has_dealer else "two-party",
-    }
-
-
 def _uncut(split: Split) -> dict[str, list[str]]:
     """By role, the columns of which no split can make use."""
     sides = zip(ROLES, side_data(split.train, split.sides), strict=True)
     named = {role: data.columns_without_cut for role, data in sides}
     return {role: names for role, names in named.items() if names}
-
-
-def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
-    """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
-    bins; those that do not apply, and xgboost's where it is not installed, are null."""
-    facts: dict[str, Any] = {}
-    names = ("auc", "ks") if params.traits.is_binary else ("auc", "ks", *_OTHERS)
-    loss = params.known_metrics[0] if params.traits.is_log else None
-    models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
-    if has_xgboost():
-        models["xgboost_"] = plain_xgboost(params, split.train, split.test)
-        models["xgboost_raw_"] = plain_xgboost(params, split.train, split.test, has_own_bins=True)
-    for prefix, scores in models.items():
-        found = None if scores is None else metrics_of(split.test, scores, params)
-        values = {} if found is None else asdict(found)
-        facts |= {prefix + name: values.get(name) for name in names}
-        if loss is not None:
-            facts[prefix + loss] = None if scores is None else _loss(loss, split.test, scores)
-    return facts
-
-
-def _loss(metric: str, rows: Rows, scores: Reals) -> float:
-    assert rows.labels is not None
-    return float(losses_of(metric, rows.labels, scores).mean())
-
-
-def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
-    """The closing table for people."""
-    seconds, megabytes = facts["seconds"], facts["megabytes"]
-    measured = [
-        name.removeprefix("xgboost_raw_") for name in facts if name.startswith("xgboost_raw_")
-    ]
-    names = [name for name in measured if facts[name] is not None]
-    prefixes = {"": "secure"}
-    if has_xgboost():
-        prefixes |= {
-            "xgboost_": "plain xgboost, same bins",
-            "xgboost_raw_": "plain xgboost, its own bins",
-        }
-    quality = table(
-        [(name, *(facts[prefix + name] for prefix in prefixes)) for name in names],
-        ("on the test rows", *prefixes.values()),
-    )
-    if not has_xgboost():
-        quality += f"\n{ABSENT}"
-    costs = table(
-        [
-            ("offline: correlations are made", seconds["offline"], megabytes["offline"]),
-            ("protocols wait for them", seconds["waited"], None),
-            ("online: the total without that", seconds["online"], megabytes["online"]),
-            ("total", seconds["total"], megabytes["total"]),
-            ("a tree", facts["seconds_per_tree"], facts["megabytes_per_tree"]),
-        ],
-        ("cost", "seconds", "MB"),
-    )
-    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(leaks)}"
-    shape = (
-        f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
-        f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "
-        f"{facts['rounds']:,} rounds, peak memory {facts['peak_rss_mb']:.0f} MB"
-    )
-    how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
-    dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
-    evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    kept = f"{report_is}; both halves of the model are beside it in model/"
-    parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
-    return "\n\n".join(parts)

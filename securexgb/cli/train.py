@@ -13,6 +13,7 @@ from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.sessions import Sessions
 from securexgb.errors import UsageError
 from securexgb.jobs.data.files import needed_file, needed_sets
+from securexgb.jobs.estimating import trial
 from securexgb.jobs.reports import Quality, report_sentence, write_report
 from securexgb.jobs.resuming.earlier import EarlierRun
 from securexgb.jobs.runs import RunDirectory, RunRecord
@@ -48,6 +49,7 @@ def train(
     form: FormatOption = Format.text,
 ) -> None:
     """Train together with the other side; leaves a run directory with this side's half."""
+    trial.begun()
     federation = federation_of(config, job, setting, wait=wait, retries=retry)
     settings = federation.config
     path = needed_file(settings.train_data, "train_data", settings.name)

@@ -74,5 +74,6 @@ class RowBitsSource(Protocol):
     def fix(self, shape: RowShape, bits: NDArray[np.bool_]) -> FixedRowBits:
         """Row correlations with ``bits`` of this party's in the place of random b, for any rows.
 
-        ``bits``: (entries of the other party, nodes); the rows of ``shape`` say nothing.
+        ``bits``: (entries of the other party, nodes); the rows of ``shape`` are about so many as
+        will be looked up: what is sent before the first of them is weighed against it.
         """

@@ -113,11 +113,61 @@ class PadProducts:
     products: Words
 
 
+@dataclass(frozen=True, repr=False)
+class PadKeys:
+    """What the pads of a job are made of, where rows lie in several places of each party.
+
+    ``coins``: public, by the owner of the matrix; b"" where it has no column. ``secrets``: the key
+    of the secrets of this party's pads, which stays with it. ``noise_bits``: as for all rows.
+    """
+
+    coins: tuple[bytes, bytes]
+    secrets: bytes
+    noise_bits: int
+
+
+class SummedMatrix(Protocol):
+    """W = M^T A at the owner of M, added up over the places of its rows: words (columns, k)."""
+
+    def __getitem__(self, columns: slice, /) -> Words: ...
+
+
+class DividedProducts(Protocol):
+    """Products with matrices whose rows lie in several places, made once for all of them.
+
+    At the two parties that have none of the rows: products of all rows, without pads.
+    """
+
+    def divide(self, matrices: Sequence[BucketMatrix]) -> PadKeys:
+        """Agree on what pads are made of; the matrices are of all rows, and of both parties."""
+
+    def register_sums(self, matrix: BucketMatrix, own: SummedMatrix | None) -> None:
+        """As ``MatrixProducts.register_matrix``; ``own``: at its owner."""
+
+
+class RowPads(Protocol):
+    """Pads of the rows of one place, whose products are made elsewhere."""
+
+    def take_up(self, keys: PadKeys, place: int) -> None:
+        """Before the matrices of this place, whose number it is, are registered."""
+
+    def part_of_sums(self, word: int, group: int) -> NDArray[np.uint8]:
+        """This party's summand of a group of columns of W_g or W_h, packed (``he.made_matrix``)."""
+
+
 class MatrixProducts(Protocol):
     """Shares of M^T a for fixed private matrices M."""
 
     @property
     def account(self) -> Account: ...
+
+    @property
+    def divided(self) -> DividedProducts | None:
+        """How products are made for rows in several places; None where each place makes its own."""
+
+    @property
+    def pads(self) -> RowPads | None:
+        """Where only pads are made here: products are zero, and are added elsewhere."""
 
     def plan(self, vectors: int, values: int) -> None:
         """What a training will ask for, before its first matrix is registered.
@@ -158,6 +208,8 @@ class ObservedProducts:
         self.noise_bits = within.noise_bits
         self.register_matrix = within.register_matrix
         self.begin = within.begin
+        self.divided = within.divided
+        self.pads = within.pads
 
     @property
     def account(self) -> Account:

@@ -47,6 +47,7 @@ from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
     Sides,
+    Ways,
     column_positions,
     predict_alone,
     split_columns,
@@ -198,7 +199,9 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         if halves is None:
             params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
         watching = (MetricsWarning(method, evals), *hooks)
-        run = train_alone(params, train, sides, seed, evals, lambda _: watching, method, halves)
+        run = train_alone(
+            params, train, sides, seed, evals, lambda _: watching, Ways(method), halves
+        )
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -224,9 +224,20 @@ def asked_columns(chosen: Any, X: Any, names: Sequence[str]) -> Any:
     make_column_selector has it; a callable gets X and returns names or numbers.
     """
     if callable(chosen):
-        return list(chosen(X))
+        returned = chosen(X)
+        if isinstance(returned, str) or not isinstance(returned, Iterable):
+            raise UsageError(
+                "feature_party_columns: the callable gets X, whole, and returns names or numbers "
+                f"of columns, as a list; this one returned {returned!r}"
+            )
+        return list(returned)
     if isinstance(chosen, (str, re.Pattern)):
-        found = [name for name in names if re.search(chosen, name)]
+        try:
+            found = [name for name in names if re.search(chosen, name)]
+        except re.error as error:
+            raise UsageError(
+                f"feature_party_columns: {chosen!r} is no regular expression: {error}"
+            ) from None
         if not found:
             raise UsageError(f"feature_party_columns: no column of X matches {chosen!r}")
         return found

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +30,9 @@ from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials
+from securexgb.channel.relay import shard_name
 from securexgb.correlations.source import CorrelationSource
-from securexgb.errors import UsageError
+from securexgb.errors import PeerError, UsageError
 from securexgb.federation.coins import draw_coins, seeded_coins
 from securexgb.federation.dealer import (
     dealer_certificate,
@@ -43,6 +45,7 @@ from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
 from securexgb.offline.method import Method
 from securexgb.offline.two_party import TwoPartySource
+from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
@@ -132,6 +135,47 @@ class Federation:
             config.wait_seconds,
         )
 
+    def shard_endpoint(self, number: int, wait_seconds: float) -> Endpoint:
+        """Where own shard ``number`` meets the other side's; it asks for that by name."""
+        endpoint, listen = self.endpoint(), None
+        if endpoint.listen is not None:
+            listen = self.cluster.bound(self.cluster.own_link(number))
+        name = shard_name(number, self.peer_name)
+        called = f"shard {number} of {self.peer_name}"
+        return replace(
+            endpoint, listen=listen, wait_seconds=wait_seconds, server_name=name, called=called
+        )
+
+    def shard_link(
+        self, endpoint: Endpoint, purpose: Purpose, number: int, session: bytes
+    ) -> GrpcChannel:
+        """Open the link between the two shards of a number, for this ``session`` of the heads.
+
+        PeerError where the other side's shard still works in another session.
+        """
+        channel = connect(endpoint, self.hello(purpose, number))
+        try:
+            channel.send("session", session)
+            if bytes(channel.receive("session", len(session))) != session:
+                raise PeerError(
+                    f"shard {number} of {self.peer_name} works in another session than shard "
+                    f"{number} of {self.config.name}: the one before has not ended at both sides"
+                )
+        except BaseException as error:
+            channel.close(error)
+            raise
+        return channel
+
+    @property
+    def cluster(self) -> ClusterSettings:
+        """This side's settings of its shards; UsageError where there are none."""
+        if self.config.cluster is None:
+            raise UsageError(
+                f"the terms divide rows into {self.terms.shards} shards, and party.toml of "
+                f"{self.config.name} has no table [cluster], which says where they run"
+            )
+        return self.config.cluster
+
     def dealer_requirement(self) -> AttestationRequirement | None:
         """What the dealer has to prove, by the terms; errors as ``federation.dealer``'s."""
         return dealer_requirement(self.config, self.terms, self.roots)
@@ -140,14 +184,14 @@ class Federation:
         """The dealer's pinned certificate, its name and dates checked."""
         return dealer_certificate(self.config, self.terms)
 
-    def hello(self, purpose: Purpose) -> Hello:
-        """What this side says first."""
+    def hello(self, purpose: Purpose, shard: int | None = None) -> Hello:
+        """What this side says first; ``shard``: its number, of a link between two."""
         return Hello(
             role=self.role,
             name=self.config.name,
             peer_name=self.peer_name,
             job_digest=self.terms.full_digest,
-            purpose=purpose,
+            purpose=purpose if shard is None else f"{purpose} shard {shard}",
             package_version=__version__,
         )
 
@@ -170,13 +214,25 @@ class Federation:
             yield party
 
     @contextmanager
-    def joined(self, channel: GrpcChannel, endpoint: Endpoint, purpose: Purpose) -> Iterator[Party]:
-        """The same over a link that is open already, and ends with the block."""
+    def joined(
+        self,
+        channel: GrpcChannel,
+        endpoint: Endpoint,
+        purpose: Purpose,
+        *,
+        is_shard: bool = False,
+    ) -> Iterator[Party]:
+        """The same over a link that is open already, and ends with the block.
+
+        ``is_shard``: of the rows of a head.
+        """
         with ExitStack() as open_links:
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()
-            source = self._source(channel, endpoint.credentials, private, purpose)
+            source = self._source(
+                channel, endpoint.credentials, private, purpose, is_shard=is_shard
+            )
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
@@ -205,7 +261,13 @@ class Federation:
         connect(self.endpoint(), self.hello(purpose)).close(error)
 
     def _source(
-        self, channel: GrpcChannel, credentials: Credentials, private: Prg, purpose: Purpose
+        self,
+        channel: GrpcChannel,
+        credentials: Credentials,
+        private: Prg,
+        purpose: Purpose,
+        *,
+        is_shard: bool,
     ) -> CorrelationSource:
         """Where this run's correlations come from, by the terms; an alignment has no dealer."""
         rank, method = self.config.rank, self.terms.method
@@ -213,7 +275,8 @@ class Federation:
             method = _BETWEEN_TWO
         training = self.terms.training
         a_round = objective_of(training).outputs << (training.max_depth - 1)
-        products = method.products(rank, channel, private.derive("products"), a_round)
+        make = method.shard_products if is_shard else method.products
+        products = make(rank, channel, private.derive("products"), a_round)
         if products is None or method.has_dealer:
             dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
             reach_dealer(channel, dealer, credentials)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.errors import DataError, UsageError
 from securexgb.he.noise import SHORT
 
 Words = NDArray[np.uint64]
@@ -42,28 +43,20 @@ def held_bytes(rows: int) -> int:
     return HELD_BYTES * max(1, rows // HELD_ROWS)
 
 
-class MadeMatrix:
-    """W_g and W_h, one after the other, of bin indices ``own``.
+class _InGroups:
+    """W_g and W_h, one after the other, made or held by groups of whole features.
 
-    ``pads``: of g and of h, mirrored, with the bits of their numbers.
+    ``bits``: of the numbers of each word.
     """
 
-    def __init__(
-        self, pads: Sequence[tuple[int, _kernels.RlwePads]], own: NDArray[np.uint8], bins: int
-    ) -> None:
-        self._pads, self._own, self._bins = pads, own, bins
+    def __init__(self, features: int, bins: int, bits: Sequence[int]) -> None:
+        self._features, self._bins, self._bits = features, bins, bits
         self._step = -(-MADE_COLUMNS // bins)
         self._packed: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._last: tuple[tuple[int, int], Words] = (-1, -1), np.zeros((0, SHORT), np.uint64)
-        rows, features = own.shape
-        for word, (bits, _) in enumerate(pads):
-            for group in range(-(-features // self._step)):
-                if self.nbytes < held_bytes(rows):
-                    made = self._made(word, group).reshape(-1)
-                    self._packed[word, group] = _kernels.pack_words(made, bits)
 
     def __getitem__(self, columns: slice, /) -> Words:
-        all_of_g, size = self._own.shape[1] * self._bins, self._step * self._bins
+        all_of_g, size = self._features * self._bins, self._step * self._bins
         found, column, stop = list[Words](), columns.start, min(columns.stop, 2 * all_of_g)
         while column < stop:
             word, within = divmod(column, all_of_g)
@@ -71,6 +64,12 @@ class MadeMatrix:
             found.append(self._group(word, group)[start : start + stop - column])
             column += len(found[-1])
         return np.concatenate(found)
+
+    @property
+    def groups(self) -> list[tuple[int, int]]:
+        """Word and number of every group, in order."""
+        count = -(-self._features // self._step)
+        return [(word, group) for word in range(len(self._bits)) for group in range(count)]
 
     @property
     def nbytes(self) -> int:
@@ -81,14 +80,63 @@ class MadeMatrix:
         """Its columns, (count, 4096); asked for again and again, in order."""
         key = word, group
         if self._last[0] != key:
-            packed, bits = self._packed.get(key), self._pads[word][0]
+            packed = self._packed.get(key)
             if packed is None:
                 self._last = key, self._made(word, group)
             else:
-                words = _kernels.unpack_words(packed, 8 * packed.size // bits, bits)
-                self._last = key, words.reshape(-1, SHORT)
+                self._last = key, _unpacked(packed, self._bits[word])
         return self._last[1]
+
+    def _made(self, word: int, group: int) -> Words:
+        raise UsageError(f"group {group} of the matrix has not come")
+
+
+class MadeMatrix(_InGroups):
+    """The same of bin indices ``own``, some of it held.
+
+    ``pads``: of g and of h, mirrored, with the bits of their numbers. ``is_held``: else each group
+    is made whenever it is asked for.
+    """
+
+    def __init__(
+        self,
+        pads: Sequence[tuple[int, _kernels.RlwePads]],
+        own: NDArray[np.uint8],
+        bins: int,
+        *,
+        is_held: bool = True,
+    ) -> None:
+        super().__init__(own.shape[1], bins, [bits for bits, _ in pads])
+        self._pads, self._own = pads, own
+        for word, group in self.groups:
+            if is_held and self.nbytes < held_bytes(own.shape[0]):
+                self._packed[word, group] = self.packed(word, group)
+
+    def packed(self, word: int, group: int) -> NDArray[np.uint8]:
+        """A group, made now: each number with the bits that it needs."""
+        return _kernels.pack_words(self._made(word, group).reshape(-1), self._bits[word])
 
     def _made(self, word: int, group: int) -> Words:
         features = self._own[:, group * self._step : (group + 1) * self._step]
         return self._pads[word][1].matrix(np.ascontiguousarray(features), self._bins)
+
+
+class AddedMatrix(_InGroups):
+    """The same, added up of the matrices of several ranges of rows; all of it is held."""
+
+    def add(self, word: int, group: int, packed: NDArray[np.uint8]) -> None:
+        """One more summand of a group, as ``MadeMatrix.packed`` gives it; DataError for another."""
+        bits = self._bits[word]
+        first = group * self._step
+        numbers = min(self._step, self._features - first) * self._bins * SHORT
+        if packed.size != -(-numbers * bits // 8):
+            raise DataError("a summand of a matrix of products has another size than its group")
+        before = self._packed.get((word, group))
+        if before is not None:
+            total = _unpacked(before, bits) + _unpacked(packed, bits)
+            packed = _kernels.pack_words(total.reshape(-1), bits)
+        self._packed[word, group] = packed
+
+
+def _unpacked(packed: NDArray[np.uint8], bits: int) -> Words:
+    return _kernels.unpack_words(packed, 8 * packed.size // bits, bits).reshape(-1, SHORT)

@@ -135,6 +135,12 @@ def check_row_bits(columns: int, bins: int, values: int) -> float:
     return failure
 
 
+def most_groups(buckets: int) -> int:
+    """So many secrets whose tables of these buckets fit; one, where none does."""
+    polynomials = TABLE_BYTES // (POLYNOMIAL_BYTES * max(1, buckets))
+    return max([groups for groups in GROUPS if groups < polynomials], default=1)
+
+
 def plan_row_bits(columns: int, bins: int, nodes: int, rows: int) -> RowBitsLayout:
     """The layout that sends least for a batch of so many nodes and rows, in one direction.
 

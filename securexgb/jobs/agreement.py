@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
-from securexgb.jobs.columns import AgreedColumns, ColumnFacts
+from securexgb.jobs.data.columns import AgreedColumns, ColumnFacts
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, MalformedFrame, UsageError
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import NamedTables
 from securexgb.mpc.party import Party
 from securexgb.terms.job import JobTerms
 
@@ -17,7 +18,7 @@ Named = Sequence[tuple[str, Rows]]
 """Data sets and their names, in order."""
 
 
-def same_names(party: Party, sets: Named) -> None:
+def same_names(party: Party, sets: NamedTables) -> None:
     """Both sides name the same evaluation sets in the same order, or UsageError at both."""
     mine = ", ".join(name for name, _ in sets)
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
@@ -28,7 +29,7 @@ def same_names(party: Party, sets: Named) -> None:
         )
 
 
-def same_rows(party: Party, sets: Named, terms: JobTerms) -> None:
+def same_rows(party: Party, sets: NamedTables, terms: JobTerms) -> None:
     """Both sides hold the same rows in the same order, or DataError at both.
 
     Where both have aligned a set it is the same alignment; where neither has, the ids that the
@@ -53,7 +54,7 @@ def _about(name: str) -> Iterator[None]:
         raise DataError(f"{name}: {error}") from None
 
 
-def _same_alignments(party: Party, sets: Named) -> None:
+def _same_alignments(party: Party, sets: NamedTables) -> None:
     """One message each way: by set, the digest of the common keys in their order, or zeros."""
     orders = [rows.aligned.order_sha256 if rows.aligned else _NOT_ALIGNED for _, rows in sets]
     mine = "".join(orders).encode()

@@ -26,7 +26,7 @@ from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.check_lines import CheckLines, Warned
-from securexgb.jobs.columns import agree_on_columns
+from securexgb.jobs.data.columns import agree_on_columns
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job

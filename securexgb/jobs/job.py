@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.continued.going_on import check_old
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
 from securexgb.he.row_bits import check_row_bits
+from securexgb.jobs.data.whole_rows import TrainingRows, WholeRows
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import Table
+from securexgb.mpc.party import Party
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +29,31 @@ class TrainingJob:
 
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
     ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
-    least rows, equal at both sides like all terms. ``row_side``: where the training rows are
-    worked on. ``keeps_gains``: hidden trees hold their gains where the terms open no
-    importance; for both parties in one process, who hold both halves anyway. ``old``: this side's
-    half of the model to go on from, which ``params`` know (``boost.continued.going_on``).
+    least rows, equal at both sides like all terms. ``row_side``: where rows are worked on; None: in
+    this process, which then holds them all. ``keeps_gains``: hidden trees hold their gains where
+    the terms open no importance; for both parties in one process, who hold both halves anyway.
+    ``old``: this side's half of the model to go on from, which ``params`` know
+    (``boost.continued.going_on``).
     """
 
     params: TrainingParams
-    data: Rows
-    evals: tuple[tuple[str, Rows], ...] = ()
+    data: Table
+    evals: tuple[tuple[str, Table], ...] = ()
     callbacks: tuple[TrainingCallback, ...] = ()
     store: CheckpointStore | None = None
     resume: bool = False
     job_digest: str = ""
     floors: Floors = NO_FLOORS
-    row_side: MakeRowSide = LocalRows
+    row_side: Callable[[Party], TrainingRows] | None = None
     keeps_gains: bool = False
     old: ModelHalf | None = None
+
+    def rows(self, party: Party) -> TrainingRows:
+        """This party's rows, for one run of the training."""
+        if self.row_side is not None:
+            return self.row_side(party)
+        data, evals = in_memory(self.data), [(name, in_memory(of)) for name, of in self.evals]
+        return WholeRows(party, data, evals, self.store)
 
     @property
     def kept_importance(self) -> str:
@@ -105,21 +115,22 @@ def check_hidden(params: TrainingParams, columns: int, rows: int) -> tuple[int, 
     return bits, check_row_bits(columns, all_bins, bits)
 
 
-def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
+def in_memory(data: Table) -> Rows:
+    """The same with all its rows in this process; UsageError where they are not."""
+    if not isinstance(data, Rows):
+        raise UsageError("the rows of this data set are read by shards: name where these are")
+    return data
+
+
+def _check_data(name: str, data: Table, job: TrainingJob, rank: int) -> None:
     side = ("label", "feature")[rank]
-    if data.values.ndim != 2 or data.column_names != job.data.column_names:
+    if data.column_names != job.data.column_names:
         raise DataError(
             f"{name} at the {side} party must have the columns of the training data, in order"
         )
-    if data.values.shape[1] != len(data.column_names):
-        raise DataError(f"{name} at the {side} party has not one name for each column")
-    check_columns(
-        data.values,
-        side,
-        list(data.column_names),
-        may_be_missing=job.params.missing_values == "allowed",
-    )
     _check_categories(name, data, job, side)
+    limit = job.params.category_limit if data is job.data else None
+    data.check_values(side, limit, may_be_missing=job.params.missing_values == "allowed")
     check_base_margin(rank, job.params, data.base_margin, data.count, f"rows of {name}")
     if rank == 1:
         if data.labels is not None or data.weights is not None:
@@ -138,7 +149,7 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         raise DataError(f"{name} at the label party must have one weight >= 0 for each row")
 
 
-def _check_categories(name: str, data: Rows, job: TrainingJob, side: str) -> None:
+def _check_categories(name: str, data: Table, job: TrainingJob, side: str) -> None:
     if data.categories and not job.params.enable_categorical:
         raise UsageError(
             f"{name} at the {side} party has categorical columns "
@@ -154,5 +165,3 @@ def _check_categories(name: str, data: Rows, job: TrainingJob, side: str) -> Non
             f"{name} at the {side} party must have the categories of the model that the training "
             "goes on from, in their order: give its columns these categories"
         )
-    limit = job.params.category_limit if data is job.data else None
-    check_categories(data.values, side, list(data.column_names), data.categorical, limit)

@@ -27,8 +27,8 @@ from pydantic import NonNegativeInt, TypeAdapter
 
 from securexgb.attestation.verdict import Verdict
 from securexgb.errors import MalformedFrame
-from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import LedgerRows, RunDirectory
+from securexgb.jobs.table import Table
 from securexgb.mpc.party import ROLES, Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.offline.dealt import DealtSource
@@ -154,7 +154,7 @@ class RunLedger:
         self._before, self._aligned = agreed(mine, theirs), mine.aligned
         party.ledger.keeper = self.write
 
-    def stands_on(self, sets: Sequence[Rows]) -> None:
+    def stands_on(self, sets: Sequence[Table]) -> None:
         """What this session works on: where these rows were aligned, the ledger says so, once."""
         found = (rows.aligned for rows in sets)
         new = [one for one in found if one is not None and one not in self._aligned]

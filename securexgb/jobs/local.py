@@ -29,18 +29,21 @@ def join_parties(
     seed: int,
     method: Method | None = None,
     lasting: int | None = None,
+    *,
+    are_shards: bool = False,
 ) -> tuple[Party, Party]:
     """Two parties on connected channels, whose randomness all derives from ``seed``.
 
     ``method``: how correlations are made, with an in-process dealer where it has one; None:
     all by that dealer, which is the fastest for small data. ``lasting``: stands for the secrets
-    that parties keep from run to run; None: ``seed``.
+    that parties keep from run to run; None: ``seed``. ``are_shards``: the two hold a shard of the
+    rows of two others, which are their heads.
     """
     root = _root(seed)
     kept = root if lasting is None else _root(lasting)
     parties = []
     for rank, channel in enumerate(channels):
-        source = _source(method, rank, channel, root)
+        source = _source(method, rank, channel, root, are_shards=are_shards)
         own, coins = root.derive(f"party {rank}"), root.derive("coins")
         parties.append(
             Party(rank, channel, source, own, coins, kept.derive(f"lasting secret {rank}"))
@@ -52,11 +55,14 @@ def _root(seed: int) -> Prg:
     return Prg(int(seed).to_bytes(16, "little"))
 
 
-def _source(method: Method | None, rank: int, channel: Channel, root: Prg) -> CorrelationSource:
+def _source(
+    method: Method | None, rank: int, channel: Channel, root: Prg, *, are_shards: bool
+) -> CorrelationSource:
     own = root.derive(f"correlations of party {rank}")
     products = None
     if method is not None:
-        products = method.products(rank, channel, own.derive("products"))
+        make = method.shard_products if are_shards else method.products
+        products = make(rank, channel, own.derive("products"))
     if method is None or method.has_dealer or products is None:
         return InsecureLocalSource(rank, channel, root.derive("correlations").key, products)
     return TwoPartySource(rank, channel, own.derive("offline"), products)

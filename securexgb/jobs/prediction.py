@@ -23,6 +23,7 @@ from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import Table
 from securexgb.mpc.party import Party
 from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import check_room, write_whole
@@ -107,7 +108,7 @@ class Predictor:
         self._session.__exit__(*error)
 
 
-def check_place(federation: Federation, target: Path, rows: Rows) -> None:
+def check_place(federation: Federation, target: Path, rows: Table) -> None:
     """FileError where this side gets scores of these rows and ``target`` could not hold them.
 
     Before they are opened: what was opened and is lost would have to be opened again.

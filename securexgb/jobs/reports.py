@@ -29,6 +29,7 @@ from securexgb.jobs.ledgers import books_of
 from securexgb.jobs.prediction import Reals, read_ids, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
+from securexgb.jobs.table import Table
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
@@ -406,7 +407,7 @@ def _in_order(
 
 
 def metrics_of(
-    rows: Rows, scores: Reals, params: TrainingParams
+    rows: Table, scores: Reals, params: TrainingParams
 ) -> BinaryMetrics | ClassMetrics | RegressionMetrics | None:
     """How good the scores are, where this side holds labels of the same rows."""
     if rows.labels is None:

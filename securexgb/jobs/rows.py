@@ -11,14 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.align.row_keys import Keys
-from securexgb.boost.columns.binning import without_cut
+from securexgb.boost.columns.binning import (
+    Binner,
+    Columns,
+    check_categories,
+    check_columns,
+    without_cut,
+)
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
+from securexgb.jobs.data.digests import HASHED_ROWS, digest_of_columns, digest_of_set
 from securexgb.report.record import AlignedSet
 
 Reals = NDArray[np.float64]
 
-_HASHED_ROWS = 1 << 16
 _LEAST_NUMBERED = 20
 """In fewer rows, numbers may all differ by chance."""
 
@@ -107,6 +113,21 @@ class Rows:
         counts = np.bincount(self.labels.astype(np.int64), minlength=len(self.classes))
         return tuple((counts / self.count).tolist())
 
+    def check_values(self, side: str, limit: int | None, *, may_be_missing: bool) -> None:
+        """Refuse, as DataError, values that cannot be binned.
+
+        ``side``: "label" or "feature". ``limit``: of the categories of a column, on training rows.
+        """
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.column_names):
+            raise DataError(f"the {side} party's data have not one name for each column")
+        names = list(self.column_names)
+        check_columns(self.values, side, names, may_be_missing=may_be_missing)
+        check_categories(self.values, side, names, self.categorical, limit)
+
+    def cuts(self, max_bin: int) -> Columns:
+        """Of own columns, (f, max_bin), see ``Binner.fit``."""
+        return Binner.fit(self.values, max_bin, self.categorical).cuts
+
     def take(self, order: NDArray[np.intp]) -> Rows:
         """These rows, in this order: row numbers from 0, (m,)."""
         return replace(
@@ -139,27 +160,11 @@ class Rows:
 
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""
-        about = (self.column_names, self.values.shape, sorted(self.categories.items()))
-        digest = hashlib.sha256(repr(about).encode())
-        for array in (self.values, *self._of_rows):
-            digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        of_rows = [part for part in self._of_rows if part is not None]
+        return digest_of_columns(self, iter((*self.values.T, *of_rows)))
 
     def fingerprint_of_set(self) -> str:
-        """SHA-256 of everything here, whatever the order of rows; for this party alone.
-
-        Each row, with its label, weight and base margin, is hashed on its own, and the sorted
-        digests are hashed again: two tables agree exactly where they hold the same rows as often.
-        Equal numbers count as equal: zero has one sign, and there is one NaN.
-        """
-        more = [part for part in self._of_rows if part is not None]
-        about = (self.column_names, self.count, *(part is not None for part in self._of_rows))
-        digest = hashlib.sha256(repr(about).encode())
-        rows = bytearray()
-        for start in range(0, self.count, _HASHED_ROWS):
-            block = slice(start, start + _HASHED_ROWS)
-            table = np.column_stack([self.values[block], *(part[block] for part in more)])
-            table = np.ascontiguousarray(np.where(np.isnan(table), np.nan, table + 0.0))
-            rows += b"".join(hashlib.sha256(row).digest() for row in table)
-        digest.update(np.sort(np.frombuffer(rows, "S32")).tobytes())
-        return digest.hexdigest()
+        """A digest of everything here, whatever the order of rows; for this party alone."""
+        starts = range(0, self.count, HASHED_ROWS)
+        blocks = [slice(start, start + HASHED_ROWS) for start in starts]
+        return digest_of_set(self, ((block, self.values[block]) for block in blocks))

@@ -233,6 +233,11 @@ def finished_run(
         run = RunDirectory.latest(root, federation.digest, holding=name, side=side)
     else:
         run = RunDirectory(path)
+        if not (run.path / name).exists():
+            raise UsageError(
+                f"{federation.config.name}: {path} is no finished run: it has no {name}; name the "
+                "folder of a run, whose name begins with the time of its start"
+            )
     own = federation.config.model_key
     half = load_half(run.path / name, key_of(run.path / name) if key_of else find_key(own))
     if half.role != federation.role:

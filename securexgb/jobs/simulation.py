@@ -11,10 +11,11 @@ system), so a simulation repeated gives the same bits.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.data.whole_rows import TrainingRows
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.local import join_parties, run_both
 from securexgb.jobs.prediction import Predictor
@@ -45,6 +47,7 @@ Halves = tuple[ModelHalf, ...]
 Sides = tuple[NDArray[np.intp], ...]
 """Positions of each side's columns in the whole table, label party first."""
 Reals = NDArray[np.float64]
+_WAIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,23 @@ class SimulatedCosts:
         """Without waiting for correlations; they are made at the same time."""
         return max(self.total_seconds - self.waited_seconds, 0.0)
 
+    @staticmethod
+    def of(pairs: Sequence[Sequence[Party]], seconds: float) -> SimulatedCosts:
+        """Of the two parties that run the program, and of pairs that work for them: at the same
+        time as one another, and while those wait."""
+        everyone = [party for pair in pairs for party in pair]
+        sent = sum(party.channel.traffic.bytes_sent for party in everyone)
+        accounts = [party.source.account for party in everyone]
+        between = sum(account.channel_bytes for account in accounts)
+        return SimulatedCosts(
+            rounds=pairs[0][0].rounds + max((pair[0].rounds for pair in pairs[1:]), default=0),
+            online_bytes=sent - between,
+            offline_bytes=sum(account.dealer_bytes for account in accounts) + between,
+            offline_seconds=max(account.seconds for account in accounts),
+            waited_seconds=max(account.waited_seconds for account in accounts),
+            total_seconds=seconds,
+        )
+
 
 @dataclass(frozen=True)
 class Simulation(Generic[Result]):
@@ -76,15 +96,53 @@ class Simulation(Generic[Result]):
     costs: SimulatedCosts
 
 
+class Workers(Protocol):
+    """Where the rows of both sides' training are worked on, if not in the two parties' threads.
+
+    ``pairs``: of parties that work for the two.
+    """
+
+    @property
+    def pairs(self) -> Sequence[tuple[Party, Party]]: ...
+
+    def rows(self, party: Party) -> AbstractContextManager[TrainingRows]:
+        """The rows of one side's party, for one training."""
+
+    def close(self) -> None:
+        """Once both sides have ended."""
+
+
+MakeWorkers: TypeAlias = Callable[[Sequence[TrainingJob], int, Method | None], Workers]
+"""Of both sides' jobs, a seed, and how correlations are made."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a training is simulated, none of which changes a tree.
+
+    ``method``: how correlations are made; ``workers``: where rows are worked on, None: in the
+    two parties' threads.
+    """
+
+    method: Method | None = None
+    workers: MakeWorkers | None = None
+
+
+USUAL = Ways()
+
+
 def simulate_parties(
     program: Callable[[Party, Given], Result],
     inputs: Sequence[Given],
     seed: int,
     method: Method | None = None,
-    timeout_seconds: float = 600.0,
+    workers: Workers | None = None,
 ) -> Simulation[Result]:
-    """Run one program at both parties, each with its own input; raises the first cause."""
-    parties = join_parties(memory_pair(timeout_seconds), seed, method)
+    """Run one program at both parties, each with its own input; raises the first cause.
+
+    ``workers``: that the program asks; they are closed.
+    """
+    parties = join_parties(memory_pair(_WAIT_SECONDS), seed, method)
     started = perf_counter()
     results = run_both(program, parties, inputs)
     seconds = perf_counter() - started
@@ -92,17 +150,11 @@ def simulate_parties(
         party.channel.close()
     for party in parties:
         party.source.close()
-    sent = sum(party.channel.traffic.bytes_sent for party in parties)
-    accounts = [party.source.account for party in parties]
-    between = sum(account.channel_bytes for account in accounts)
-    costs = SimulatedCosts(
-        rounds=parties[0].rounds,
-        online_bytes=sent - between,
-        offline_bytes=sum(account.dealer_bytes for account in accounts) + between,
-        offline_seconds=max(account.seconds for account in accounts),
-        waited_seconds=max(account.waited_seconds for account in accounts),
-        total_seconds=seconds,
-    )
+    pairs = [parties]
+    if workers is not None:
+        workers.close()
+        pairs += workers.pairs
+    costs = SimulatedCosts.of(pairs, seconds)
     return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs)
 
 
@@ -162,12 +214,12 @@ def split_rows(
     return Split(parts[0], parts[1], split_columns(len(whole.column_names), chosen))
 
 
-def column_positions(
-    chosen: Sequence[str] | Sequence[int] | None, names: Sequence[str], count: int
-) -> list[int] | None:
+def column_positions(chosen: object, names: Sequence[str], count: int) -> list[int] | None:
     """The feature party's columns, given by names or numbers, as numbers among ``count``."""
     if chosen is None:
         return None
+    if isinstance(chosen, Mapping) or not isinstance(chosen, Iterable):
+        raise UsageError(f"feature_party_columns is {chosen!r}, and no list of names or numbers")
     positions = []
     for column in chosen:
         if isinstance(column, str):
@@ -175,6 +227,12 @@ def column_positions(
                 raise UsageError(f"feature_party_columns names {column!r}, which X lacks")
             positions.append(names.index(column))
         else:
+            # A mask of booleans would be the numbers 0 and 1.
+            if isinstance(column, bool | np.bool_) or not isinstance(column, SupportsIndex):
+                raise UsageError(
+                    f"feature_party_columns has {column!r}: write names of columns, or their "
+                    "numbers, counted from 0"
+                )
             position = operator.index(column)
             if not 0 <= position < count:
                 raise UsageError(
@@ -205,7 +263,7 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
     seed: int,
     evals: Sequence[tuple[str, Rows]] = (),
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
-    method: Method | None = None,
+    ways: Ways = USUAL,
     old: Halves | None = None,
 ) -> Simulation[ModelHalf]:
     """Train on a whole table; ``callbacks`` makes those that run at the label party; ``old``: both
@@ -219,10 +277,11 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
     if old is not None:
         params = going_on(params, old[0])
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
+    method = ways.method
     params = params.decided(can_hide=method is None or method.can_hide)
     if params.is_monotone:
-        ways = of_table(params.monotone_constraints, whole.column_names)
-        in_sides = tuple(ways[column] for side in sides for column in side)
+        directions = of_table(params.monotone_constraints, whole.column_names)
+        in_sides = tuple(directions[column] for side in sides for column in side)
         params = replace(params, monotone_constraints=in_sides)
     if params.interaction_constraints:
         in_order = [column for side in sides for column in side]
@@ -240,11 +299,17 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
         for rank, own in enumerate(side_data(whole, sides))
     ]
 
+    made = None if ways.workers is None else ways.workers(jobs, seed, method)
+
     def program(party: Party, job: TrainingJob) -> ModelHalf:
         watching = tuple(callbacks(party)) if party.rank == 0 else ()
-        return train(party, replace(job, callbacks=watching))
+        job = replace(job, callbacks=watching)
+        if made is None:
+            return train(party, job)
+        with made.rows(party) as rows:
+            return train(party, replace(job, row_side=lambda _: rows))
 
-    return simulate_parties(program, jobs, seed, method)
+    return simulate_parties(program, jobs, seed, method, made)
 
 
 def predict_alone(

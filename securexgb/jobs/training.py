@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
 from securexgb.boost.booster import grow_model
-from securexgb.boost.columns.binning import Binner
+from securexgb.boost.columns.binning import Columns
 from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
 from securexgb.boost.metrics.schedule import is_evaluated, whole_sets
-from securexgb.boost.objective.logistic import sigmoid_of
-from securexgb.boost.objective.objective import Labels, Objective, row_weights
+from securexgb.boost.objective.objective import Objective
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import training_margins
-from securexgb.boost.row_side import RowJob
 from securexgb.boost.splits.groups import Groups
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
-from securexgb.jobs.alignment import Named, same_names, same_rows
-from securexgb.jobs.columns import ColumnFacts
+from securexgb.jobs.alignment import same_names, same_rows
+from securexgb.jobs.data.columns import ColumnFacts
+from securexgb.jobs.data.whole_rows import RowStart, TrainingRows, planned_sums
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
@@ -39,10 +38,8 @@ from securexgb.jobs.resuming.checkpoint import (
     SavedRound,
     TrainingState,
 )
-from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import NamedTables, Table
 from securexgb.mpc.party import Party
-from securexgb.mpc.share import share
-from securexgb.mpc.shared import Shared
 
 
 def train(party: Party, job: TrainingJob) -> ModelHalf:
@@ -65,7 +62,11 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
 
 
 def agreed_job(
-    party: Party, federation: Federation, rows: Rows, evals: Named, old: ModelHalf | None = None
+    party: Party,
+    federation: Federation,
+    rows: Table,
+    evals: NamedTables,
+    old: ModelHalf | None = None,
 ) -> TrainingJob:
     """The training that the terms ask for, of rows that both sides hold in the same order.
 
@@ -89,7 +90,8 @@ def agreed_job(
 def begin(party: Party, job: TrainingJob) -> State:
     """Check the own data, agree with the other side, set everything up."""
     job.check(party.rank)
-    saved = _saved(party, job)
+    rows = job.rows(party)
+    saved = _saved(party, job, rows)
     agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
@@ -97,53 +99,47 @@ def begin(party: Party, job: TrainingJob) -> State:
         check_hidden(job.params, max(agreement.layout.columns), job.all_rows)
     if not agreement.is_resumed:
         saved = None
-    numbers = agreement.layout.numbers(job.params)
-    objective = objective_of(job.params, sigmoid_of(party, job.params))
+    objective = objective_of(job.params)
     saved_state = _state(party, job, agreement, saved)
-    _plan(party, job.params, agreement, objective.outputs)
-    binner = Binner.fit(job.data.values, job.params.max_bin, job.data.categorical)
-    if job.old is not None:  # old trees know these bins alone
-        binner = Binner(job.old.cuts, job.data.categorical)
-    tables = [job.data.values, *(data.values for _, data in job.evals)]
-    buckets = np.concatenate([binner.transform(table) for table in tables])
-    model = _model(party, job, agreement, saved_state, objective, binner)
-    labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
-    of_rows = RowJob(
-        params=job.params,
-        layout=agreement.layout,
-        numbers=numbers,
-        objective=objective,
-        labels=labels,
-        coins=coins,
-        buckets=buckets,
-        rounds=job.params.n_estimators - agreement.rounds,
+    cuts = job.data.cuts(job.params.max_bin) if job.old is None else job.old.cuts
+    model = _model(party, job, agreement, saved_state, objective, cuts)
+    sets = _sets(party, job, agreement, model)
+    _take_up(model, job, agreement, saved)
+    if party.ideal is None:
+        party.source.begin_job(planned_sums(model)[1])
+    coins, known = Prg(bytes.fromhex(saved_state.coins)), agreement.are_margins_known
+    rows.begin(
+        RowStart(
+            model=model,
+            coins=coins,
+            session=saved.rounds[agreement.rounds - 1].session if saved and known else "",
+            training=slice(0, job.data.count),
+        )
     )
-    state = State(
+    return State(
         model=model,
         trees=TreeJob(
             layout=agreement.layout,
-            numbers=numbers,
+            numbers=model.numbers,
             max_depth=job.params.max_depth,
             learning_rate=job.params.learning_rate,
-            cuts=binner.cuts,
+            cuts=cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
             importance=job.kept_importance,
             groups=None if agreement.groups is None else Groups.of(agreement.groups),
             directions=None if agreement.directions is None else np.array(agreement.directions),
         ),
-        rows=job.row_side(party, of_rows),
+        rows=rows,
         coins=coins,
-        sets=_sets(party, job, agreement, model),
+        sets=sets,
         begin_tree=party.source.begin_tree,
-        keep=lambda state: _keep(state, job.store, agreement.session),
+        keep=lambda state: _keep(state, job.store, rows, agreement.session),
     )
-    _take_up(party, state, job, agreement, saved)
-    return state
 
 
-def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
-    """Write the last round, the metrics opened after it and all margins to the checkpoint."""
+def _keep(state: State, store: CheckpointStore | None, rows: TrainingRows, session_id: str) -> None:
+    """Write all margins, then the last round and the metrics opened after it to the checkpoint."""
     if store is None:
         return
     model = state.model
@@ -152,7 +148,8 @@ def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
         metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
     newest = SavedRound(model.rounds[-1], session_id, tuple(metrics))
     count = rounds - model.params.past.rounds
-    store.save(count, newest, state.rows.margins().own_share())
+    rows.keep(count, session_id)
+    store.save(count, newest)
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -166,22 +163,7 @@ def _dummies(party: Party, job: TrainingJob) -> Prg:
     return party.lasting.derive(f"dummy splits, data {job.data.fingerprint_of_set()}")
 
 
-def _plan(party: Party, params: TrainingParams, agreement: Agreement, outputs: int) -> None:
-    """Tell the source of correlations what is coming: left children's pairs, and the roots'.
-
-    What needs no data is made beside the binning.
-    """
-    if party.ideal is not None:
-        return
-    layout = agreement.layout
-    trees = outputs * (params.n_estimators - agreement.rounds)
-    pairs = trees << (params.max_depth - 1)
-    values = 2 * pairs * layout.total_columns * layout.all_bins
-    party.source.begin_job(values)
-    party.source.products.plan(pairs, values)
-
-
-def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
+def _saved(party: Party, job: TrainingJob, rows: TrainingRows) -> LoadedCheckpoint | None:
     """What the checkpoint to resume holds; refused where it is of another training."""
     if job.store is None or not job.resume:
         return None
@@ -198,10 +180,10 @@ def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
             f"the data of the {party.role} party or the parameters are not those that the "
             "checkpoint was made with: restore them, or start anew"
         )
-    return saved
+    return replace(saved, margins=rows.known([one.session for one in saved.rounds]))
 
 
-def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
+def fingerprint(params: TrainingParams, rows: Table, evals: NamedTables) -> str:
     """What a checkpoint keeps of this side's data and the parameters, to know them again."""
     sets = [(name, data.fingerprint()) for name, data in evals]
     return json.dumps([rows.fingerprint(), sets, params.to_mapping()])
@@ -248,7 +230,7 @@ def _model(
     agreement: Agreement,
     state: TrainingState,
     objective: Objective,
-    binner: Binner,
+    cuts: Columns,
 ) -> ModelHalf:
     base, centre, outcomes, old = (0,) * objective.outputs, 0.0, job.data.outcomes, job.old
     if old is not None:
@@ -265,7 +247,7 @@ def _model(
         params=job.params,
         layout=agreement.layout,
         columns=job.data.column_names,
-        cuts=binner.cuts,
+        cuts=cuts,
         base=base,
         centre=centre,
         categories=dict(job.data.categories),
@@ -274,44 +256,23 @@ def _model(
     )
 
 
-def _labels(
-    party: Party,
-    job: TrainingJob,
-    objective: Objective,
-    model: ModelHalf,
-) -> Labels:
-    rows, outcomes, numbers = model.layout.rows, job.data.outcomes, model.numbers
-    targets = weights = None
-    if outcomes is not None:
-        _, centre = margins_to_begin(party, model, outcomes.base_margin, model.layout.rows)
-        targets = objective.targets(outcomes.labels, centre, numbers)
-        weights = row_weights(outcomes, job.params, numbers)
-    weighted = share(party, weights, 0, (rows,)) if model.layout.weights else None
-    return Labels(share(party, targets, 0, objective.targets_shape(rows)), weighted)
-
-
 def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
-        base, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        _, centre = margins_to_begin(party, model, data.base_margin, data.count)
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         check_measured(truth, name, job.params, job.params.metrics)
         rows = slice(first, first + data.count)
-        sets.append(DataSet(name, rows, truth, data.values, base))
+        sets.append(DataSet(name, rows, truth))
         first += data.count
     return sets
 
 
 def _take_up(
-    party: Party,
-    state: State,
-    job: TrainingJob,
-    agreement: Agreement,
-    saved: LoadedCheckpoint | None,
+    model: ModelHalf, job: TrainingJob, agreement: Agreement, saved: LoadedCheckpoint | None
 ) -> None:
-    """Put the saved trees, metrics and margins in place; without any, what rows begin with, and
-    what an earlier model adds to it: its scores, which stay in shares."""
-    model, count = state.model, agreement.rounds
+    """Put the saved trees and metrics in place."""
+    count = agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
     for number, of_round in enumerate(rounds, start=model.params.past.rounds):
         check_trees(of_round.trees, model.layout, is_hidden=job.params.is_hidden)
@@ -326,13 +287,3 @@ def _take_up(
         names, aucs = whole_sets(model.params, job.set_rows), saved.ending.whole_auc
         if len(aucs) == len(names):
             model.whole_auc = dict(zip(names, aucs, strict=True))
-    if agreement.are_margins_known and job.store is not None:
-        margins = Shared(job.store.margins(count, rounds[-1].session))
-    else:
-        own, sets = job.data, state.sets
-        first, _ = margins_to_begin(party, model, own.base_margin, own.count)
-        tables = [own.values, *(one.table for one in sets)]
-        moved = training_margins(party, model, model.rounds, tables)
-        margins = Shared.concatenate([first, *(one.base for one in sets)], axis=1) + moved
-    # What rows begin with is the label party's; margins that trees have moved are known to nobody.
-    state.rows.start(margins, at_label=not model.rounds)

@@ -106,7 +106,8 @@ class FixedTables:
     """
 
     def __init__(self, party: Party, shape: RowShape, tables: SharedBits) -> None:
-        """``tables``: (features of both sides, bins, nodes); the rows of ``shape`` say nothing."""
+        """``tables``: (features of both sides, bins, nodes); ``shape`` has about so many rows as
+        will be looked up."""
         self._shape, label = shape, shape.features[0]
         self._of_label, self._of_feature = tables[:label], tables[label:]
         self._made: FixedRowBits | None = None

@@ -44,7 +44,7 @@ from securexgb.correlations.transfers import (
 from securexgb.errors import UsageError
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.packed import RingBits, packed_words, swapped_with
-from securexgb.mpc.padding import pack_filled
+from securexgb.mpc.padding import filling, pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
@@ -157,18 +157,20 @@ def multiplex_apart(
     shared words (n,) and (m,). The results are right modulo 2^ring_bits only.
     """
     own, helped = party.rank, 1 - party.rank
-    flags = np.ascontiguousarray(bits[own])
-    results = [np.zeros((1, words.size), np.uint64) for words in x]
-    np.multiply(x[own].words, flags, out=results[own][0])
-    _add_products(
-        party,
-        flags[None],
-        [results[own]],
-        lambda _: x[helped].words[None],
-        [results[helped]],
-        (ring_bits,),
-    )
-    return Shared(results[0][0]), Shared(results[1][0])
+    flags, kept, offered = np.ascontiguousarray(bits[own]), x[own].words, x[helped].words
+    count, asked = flags.size, offered.size
+    receiver, sender = transfers(party, count, asked, message_bits((ring_bits,)))
+    message, share = _kernels.multiplex_apart_send(
+        flags.view(np.uint8), receiver.choices, filling(party, count), offered,
+        sender.zero, sender.one, ring_bits,
+    )  # fmt: skip
+    came = party.exchange(message, words_per(asked) + packed_words(count, (ring_bits,)))
+    products = _kernels.multiplex_apart_take(
+        came, flags.view(np.uint8), receiver.choices, receiver.chosen, kept, offered, share,
+        ring_bits,
+    )  # fmt: skip
+    first, second = products[:: 1 - 2 * own]
+    return Shared(first), Shared(second)
 
 
 def _shared_ideal(bits: SharedBits, x: Shared, ring_bits: RingBits = (64,)) -> Shared:  # noqa: ARG001
@@ -189,7 +191,8 @@ def multiplex_shared(
     The results are right modulo 2^ring_bits only: one number of bits for each of the k words.
     """
     own, values = bits.flags(), x.words
-    if x.shape[1] == 1 and x.shape[2] <= _SHORT:  # what is sent is the same
+    is_short = x.shape[1] == 1 and x.shape[2] <= _SHORT
+    if is_short:  # what is sent is the same
         own = np.ascontiguousarray(own).reshape(1, -1)
         values = values.reshape(1, 1, -1)
     result = np.empty(values.shape, np.uint64)
@@ -199,7 +202,8 @@ def multiplex_shared(
         signs: Words = np.uint64(1) - (own[row].astype(np.uint64) << np.uint64(1))
         return words * signs
 
-    _add_products(party, own, list(result), signed, list(result), ring_bits)
+    offered = [signed(0)].__getitem__ if is_short else signed  # asked for twice
+    _add_products(party, own, list(result), offered, list(result), ring_bits)
     for kept, words, flags in zip(result, values, own, strict=True):
         kept += words * flags
     return Shared(result.reshape(x.shape))

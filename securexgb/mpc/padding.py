@@ -30,6 +30,12 @@ def fill_up(party: Party, words: Words, count: int) -> Words:
     return words
 
 
+def filling(party: Party, count: int) -> int:
+    """What stands past so many packed bits, where they do not fill a word: a random one, shifted
+    behind them by who packs."""
+    return int(party.padding.words(1)[0]) if count % WORD else 0
+
+
 def filled(party: Party, x: Shared) -> Shared:
     """Words (..., n), with random ones up to a multiple of 64: what is no element has no range."""
     missing = (*x.shape[:-1], -x.shape[-1] % WORD)

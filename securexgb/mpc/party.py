@@ -9,8 +9,8 @@ has a branch of the party, and one message carries what all of them send.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -95,15 +95,9 @@ class Party:
     def role(self) -> Role:
         return ROLES[self.rank]
 
-    @contextmanager
-    def step(self, name: str, index: int | None = None) -> Iterator[None]:
+    def step(self, name: str, index: int | None = None) -> AbstractContextManager[None]:
         """A named place in the program; labels the messages sent within."""
-        before, here = self.place, name if index is None else f"{name} {index}"
-        self.place = f"{before}/{here}" if before else here
-        try:
-            yield
-        finally:
-            self.place = before
+        return _Step(self, name if index is None else f"{name} {index}")
 
     def branch(self, in_round: Round) -> Party:
         """This party for one of several steps that run together: ``in_round`` sends for it."""
@@ -174,6 +168,23 @@ class Party:
             within = (name.removeprefix(self.place).strip("/") for name in (place, *others))
             place = f"{self.place}/({' + '.join(within)})"
         return f"{place}#{self._messages}"
+
+
+class _Step(AbstractContextManager[None]):
+    """See ``Party.step``; a class, since a row alone takes a dozen of them."""
+
+    __slots__ = ("_before", "_here", "_party")
+
+    def __init__(self, party: Party, here: str) -> None:
+        self._party, self._here, self._before = party, here, party.place
+
+    def __enter__(self) -> None:
+        party = self._party
+        before = self._before = party.place
+        party.place = f"{before}/{self._here}" if before else self._here
+
+    def __exit__(self, *_: object) -> None:
+        self._party.place = self._before
 
 
 def _bytes_of(words: Words) -> memoryview:

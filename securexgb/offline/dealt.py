@@ -31,6 +31,7 @@ from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer, ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
@@ -114,7 +115,7 @@ class DealtSource(SeededSource):
         session: bytes,
         digest: str,
         private: Prg,
-        products: ProductsAhead | None = None,
+        products: ProductsAhead | ShardPads | None = None,
     ) -> DealtSource:
         """Join the session at the dealer and give it a seed from ``private``.
 

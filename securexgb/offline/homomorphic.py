@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from securexgb.channel.channel import Channel
-from securexgb.correlations.source import Account
+from securexgb.correlations.source import Account, DividedProducts
 from securexgb.errors import UsageError
 
 Received = Iterator[bytes | memoryview]
@@ -43,6 +43,15 @@ class HomomorphicProducts(Generic[M]):
         self._channel = channel
         self._values_left = self._values_in_job = values_in_job
         self._matrices: list[M | None] = [None, None]
+
+    @property
+    def divided(self) -> DividedProducts | None:
+        """See ``correlations.source``."""
+        return None
+
+    @property
+    def pads(self) -> None:
+        """See ``correlations.source``."""
 
     def plan(self, vectors: int, values: int) -> None:
         """See ``correlations.source``: what is made suits what the job asks for."""

@@ -17,6 +17,7 @@ from securexgb.correlations.streams import Streams, correction
 from securexgb.errors import UsageError
 from securexgb.offline.insecure.rows import InsecureRowBits
 from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 
@@ -31,7 +32,7 @@ class InsecureLocalSource(SeededSource):
         rank: int,
         channel: Channel,
         seed: int | bytes,
-        products: ProductsAhead | None = None,
+        products: ProductsAhead | ShardPads | None = None,
     ) -> None:
         if channel.is_network:
             raise UsageError(

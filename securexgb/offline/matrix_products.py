@@ -15,6 +15,11 @@ are anyway. So s is encrypted and sent once a pair, and P multiplies it with W_g
     vector_products   Q -> P: Galois keys, where new; encrypted secrets
                       P -> Q: masked products
 
+Where rows lie in several places of each party (``cluster``), everything is linear over them: each
+place has blocks of A, and errors, of its own, and W is the sum of the places' W. One s serves a
+vector everywhere, and it is encrypted and multiplied once, between the two parties that have none
+of the rows (``divide``, ``register_sums``); the places make pads alone (``row_pads``).
+
 P sees ciphertexts under Q's key. Q sees uniform c0 and RLWE-masked c1 (``he.bfv``). Pads hide what
 they are added to by ring-LWE. Sums are right except with probability 2^-40 for all
 ``values_in_job`` together (``he.noise``).
@@ -23,7 +28,7 @@ they are added to by ring-LWE. Sums are right except with probability 2^-40 for 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
@@ -36,11 +41,11 @@ from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Words
-from securexgb.correlations.source import BucketMatrix, PadProducts
+from securexgb.correlations.source import BucketMatrix, PadKeys, PadProducts, SummedMatrix
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import GALOIS_KEY_BYTES, SECOND_VECTORS, Layout, batch_vectors
-from securexgb.he.made_matrix import MadeMatrix, held_bytes, whole_bytes
+from securexgb.he.made_matrix import MadeMatrix, Matrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
 from securexgb.offline.homomorphic import Due, HomomorphicProducts, Received, finish
 
@@ -76,17 +81,42 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
     return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
 
 
+Masks = list[tuple[int, _kernels.RlwePads]]
+"""A_g and A_h, with the bits of their numbers."""
+
+
+def masks_of(matrix: BucketMatrix, noise_bits: int, coins: Prg, *, is_owner: bool) -> Masks:
+    """What W is made of at the owner of a matrix, and pads at the other side."""
+    found = []
+    for word, bits in zip(_PAIR, matrix.sum_bits, strict=True):
+        public, bits = coins.derive(word).key, bits + noise_bits
+        made = _kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, is_owner)
+        found.append((bits, made))
+    return found
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class _Helper:
-    """Q's part of a matrix: its BFV secret, and the streams that pads are drawn from.
+class PadStreams:
+    """What pads are drawn from: A, the errors of g and of h, and the secrets of both."""
 
-    ``pads``, ``errors``: of g and of h; ``secrets``: the secrets of both.
-    """
-
-    holder: BfvKeyHolder
-    pads: list[_kernels.RlwePads]
+    masks: Masks
     secrets: bytes
     errors: list[bytes]
+
+    @staticmethod
+    def of(masks: Masks, secrets: bytes, private: Prg) -> PadStreams:
+        """``private``: for the errors."""
+        errors = [private.derive(f"errors of pads, {word}").key for word in _PAIR]
+        return PadStreams(masks, secrets, errors)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Helper:
+    """Q's part of a matrix: its BFV secret, and pads, where the rows are here."""
+
+    holder: BfvKeyHolder
+    secrets: bytes
+    pads: PadStreams | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +124,7 @@ class _Owner:
     """P's part: Q's public key, and W."""
 
     evaluator: BfvEvaluator
-    matrix: MadeMatrix
+    matrix: Matrix
 
 
 @dataclass(eq=False, repr=False)
@@ -129,9 +159,8 @@ class _Matrix:
                 products = self.stock[0] if len(self.stock) == 1 else np.concatenate(self.stock)
             self.stock = [products[count:]]
         pads = None
-        if isinstance(self.part, _Helper):
-            noise = self.precision.noise_bits
-            pads = RlwePad(self.part, first, count, noise)
+        if isinstance(self.part, _Helper) and self.part.pads is not None:
+            pads = RlwePad(self.part.pads, first, count, self.precision.noise_bits)
         return PadProducts(pads, products[:count].reshape(count, 2, self.products // 2))
 
     def layout(self, wanted: int, in_job: int | None) -> Layout:
@@ -153,7 +182,7 @@ class _Matrix:
 class RlwePad:
     """Q's pads of some pairs of vectors; made when they are used, each once."""
 
-    _helper: _Helper
+    _streams: PadStreams
     _first: int
     _count: int
     _noise_bits: int
@@ -166,12 +195,12 @@ class RlwePad:
         if len(vectors) != self._count:
             raise SecureXGBError("a pad serves once, and as many vectors as it was made for")
         self._count = -1
-        of, noise = self._helper, self._noise_bits
+        of, noise = self._streams, self._noise_bits
         result = np.empty(vectors.shape, np.uint64)
         # One vector after another: at a million rows every further array of all counts.
         for number, pair in enumerate(np.ascontiguousarray(vectors), self._first):
             row = result[number - self._first]
-            for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
+            for word, ((_, pads), errors) in enumerate(zip(of.masks, of.errors, strict=True)):
                 row[word] = pads.masked(of.secrets, errors, number, pair[word : word + 1], noise)
         return result
 
@@ -197,6 +226,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         self._vectors_in_job: int | None = None
         self._batch_vectors = batch
         self._registered = 0
+        self._divided: dict[int, Prg] = {}
 
     def plan(self, vectors: int, values: int) -> None:
         super().plan(vectors, values)
@@ -209,35 +239,66 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
     def register_matrix(self, matrix: BucketMatrix, own: Buckets | None) -> None:
         """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        new = _Matrix(
-            matrix.owner,
-            2 * matrix.columns,
-            pads_precision(matrix, self._values_in_job),
-            next_batch=self._batch_vectors,
-        )
+        new = self._new(matrix)
         own = matrix.own(own) if self._rank == matrix.owner else None
-        self._registered += 1
+        private = self._next()
         if matrix.rows and matrix.columns:
-            new.part = self._part(matrix, own, new.precision.noise_bits)
+            coins, noise = self._coins(matrix.owner), new.precision.noise_bits
+            masks = masks_of(matrix, noise, coins, is_owner=own is not None)
+            if own is not None:
+                new.part = self._owner(private, MadeMatrix(masks, own, matrix.bins))
+            else:
+                secrets = private.derive("secrets").key
+                new.part = self._helper(private, PadStreams.of(masks, secrets, private))
         self._matrices[matrix.owner] = new
         self.account.seconds += perf_counter() - began
 
-    def _part(self, matrix: BucketMatrix, own: Buckets | None, noise_bits: int) -> _Owner | _Helper:
-        """What this party needs of a matrix; ``own``: at its owner."""
-        private = self._private.derive(f"matrix {self._registered}")
-        coins, tag = self._coins(matrix.owner), _KEY.format(matrix.owner)
-        pads, mirrored = list[tuple[int, _kernels.RlwePads]](), own is not None
-        for word, bits in zip(_PAIR, matrix.sum_bits, strict=True):
-            public, bits = coins.derive(word).key, bits + noise_bits
-            made = _kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, mirrored)
-            pads.append((bits, made))
+    @property
+    def divided(self) -> BfvMatrixProducts:
+        """See ``correlations.source``."""
+        return self
+
+    def divide(self, matrices: Sequence[BucketMatrix]) -> PadKeys:
+        """See ``correlations.source``."""
+        coins, secrets = [b"", b""], b""
+        for matrix in matrices:
+            private = self._divided[matrix.owner] = self._next()
+            coins[matrix.owner] = self._coins(matrix.owner).key
+            if matrix.owner != self._rank:
+                secrets = private.derive("secrets").key
+        return PadKeys((coins[0], coins[1]), secrets, self.noise_bits(matrices[0]))
+
+    def register_sums(self, matrix: BucketMatrix, own: SummedMatrix | None) -> None:
+        """See ``correlations.source``."""
+        began = perf_counter()
+        new, private = self._new(matrix), self._divided[matrix.owner]
         if own is not None:
-            evaluator = BfvEvaluator(private, self._channel.receive(tag, ANNOUNCEMENT_BYTES))
-            return _Owner(evaluator, MadeMatrix(pads, own, matrix.bins))
+            new.part = self._owner(private, own)
+        else:
+            new.part = self._helper(private, None)
+        self._matrices[matrix.owner] = new
+        self.account.seconds += perf_counter() - began
+
+    def _new(self, matrix: BucketMatrix) -> _Matrix:
+        precision = pads_precision(matrix, self._values_in_job)
+        return _Matrix(matrix.owner, 2 * matrix.columns, precision, next_batch=self._batch_vectors)
+
+    def _next(self) -> Prg:
+        """The stream of the next matrix."""
+        self._registered += 1
+        return self._private.derive(f"matrix {self._registered}")
+
+    def _owner(self, private: Prg, matrix: Matrix) -> _Owner:
+        """This party owns the matrix of W, and awaits the other one's key."""
+        tag = _KEY.format(self._rank)
+        evaluator = BfvEvaluator(private, self._channel.receive(tag, ANNOUNCEMENT_BYTES))
+        return _Owner(evaluator, matrix)
+
+    def _helper(self, private: Prg, pads: PadStreams | None) -> _Helper:
+        """The other one does, and gets this party's key."""
         holder = BfvKeyHolder(private)
-        self._send(tag, holder.announcement())
-        errors = [private.derive(f"errors of pads, {word}").key for word in _PAIR]
-        return _Helper(holder, [of for _, of in pads], private.derive("secrets").key, errors)
+        self._send(_KEY.format(1 - self._rank), holder.announcement())
+        return _Helper(holder, private.derive("secrets").key, pads)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``correlations.source``; raises UsageError past ``values_in_job``.

@@ -19,6 +19,7 @@ from securexgb.errors import UsageError
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.paillier_products import PaillierMatrixProducts
 from securexgb.offline.producer import PreparedProducts, ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 
 Algorithm = Literal["hybrid", "ss"]
 Offline = Literal["two-party", "dealt"]
@@ -97,6 +98,14 @@ class Method:
         else:
             made = PaillierMatrixProducts(rank, lane, private, VALUES_IN_JOB, bits)
         return ProductsAhead(made, a_tree)
+
+    def shard_products(
+        self, rank: int, channel: Channel, private: Prg, a_tree: int = 8
+    ) -> ProductsAhead | ShardPads | None:
+        """The same for one shard of the rows: under BFV its pads, whose products the heads make."""
+        if self.algorithm == "hybrid" and self.he == "bfv":
+            return ShardPads(rank, private)
+        return self.products(rank, channel, private, a_tree)
 
 
 def _one_of(name: str, value: str, choices: tuple[Any, ...]) -> Any:

@@ -19,7 +19,7 @@ An error ends the production; whoever takes next gets it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
@@ -32,11 +32,14 @@ from securexgb.correlations.kind import BLOCK, P
 from securexgb.correlations.source import (
     Account,
     BucketMatrix,
+    DividedProducts,
     MatrixProducts,
+    PadKeys,
     PadProducts,
+    SummedMatrix,
     VectorProducts,
 )
-from securexgb.errors import PeerGone
+from securexgb.errors import PeerGone, UsageError
 from securexgb.offline.ahead import Prefetched
 
 PART = 4
@@ -199,6 +202,30 @@ class ProductsAhead:
         made, sent = self.producer, self._within.account.channel_bytes
         return Account(made.seconds, made.waited_seconds, 0, sent)
 
+    @property
+    def divided(self) -> ProductsAhead | None:
+        """See ``correlations.source``."""
+        return None if self._within.divided is None else self
+
+    @property
+    def pads(self) -> None:
+        """See ``correlations.source``."""
+
+    def divide(self, matrices: Sequence[BucketMatrix]) -> PadKeys:
+        """In its turn, as ``register_matrix``."""
+        return self.producer.run(lambda: self._can_divide().divide(matrices))
+
+    def register_sums(self, matrix: BucketMatrix, own: SummedMatrix | None) -> None:
+        """See ``register_matrix``."""
+        self.producer.run(lambda: self._can_divide().register_sums(matrix, own))
+        self._begin(matrix)
+
+    def _can_divide(self) -> DividedProducts:
+        divided = self._within.divided
+        if divided is None:
+            raise UsageError("products of this kind are made by each place of rows for itself")
+        return divided
+
     def plan(self, vectors: int, values: int) -> None:
         """See ``correlations.source``."""
         self._expected = vectors
@@ -210,6 +237,9 @@ class ProductsAhead:
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """In its turn, and finished when this returns."""
         self.producer.run(lambda: self._within.register_matrix(matrix, own))
+        self._begin(matrix)
+
+    def _begin(self, matrix: BucketMatrix) -> None:
         self._ordered = self._prepared = 0
         self._taken[matrix.owner] = 0
 

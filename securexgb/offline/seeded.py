@@ -32,6 +32,7 @@ from securexgb.correlations.streams import Streams
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline.ahead import Supply
 from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 
 
 @dataclass(repr=False)
@@ -90,7 +91,7 @@ class SeededSource:
 
     def __init__(
         self, name: str, streams: Streams, channel: Channel, dealer: Dealer,
-        made: ProductsAhead | None = None,
+        made: ProductsAhead | ShardPads | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self._streams = streams
@@ -153,6 +154,14 @@ class DealtProducts:
         self._dealer = dealer
         self._pairs: int | None = None
         self._matrices: list[FixedMatrix | None] = [None, None]
+
+    @property
+    def divided(self) -> None:
+        """See ``correlations.source``: each place of rows has dealt products of its own."""
+
+    @property
+    def pads(self) -> None:
+        """See ``correlations.source``."""
 
     def plan(self, vectors: int, values: int) -> None:
         """See ``correlations.source``."""

@@ -50,6 +50,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
@@ -77,7 +78,7 @@ class TwoPartySource:
         rank: int,
         channel: Channel,
         private: Prg,
-        products: ProductsAhead,
+        products: ProductsAhead | ShardPads,
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
         self._rank = rank
@@ -95,6 +96,7 @@ class TwoPartySource:
         self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
         self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
+        self._kept: list[tuple[PrefetchQueue[Any], int]] = []
 
     @property
     def account(self) -> Account:
@@ -115,17 +117,18 @@ class TwoPartySource:
         """Keep so much made ahead of use, from now on: what a service answers with at once. Both
         parties say so at the same place of the program."""
         wanted = self._as_made(stock)
+        self._kept = []
         for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
             count = wanted[kind]
             self._supply(kind)
             self._queues[kind].keep(count + -count % kind.block)
+            self._kept.append((self._queues[kind], count))
         if stock.row_nodes:
             self.row_bits.keep(words_per(stock.row_nodes))
 
-    def ready_share(self, stock: Budget) -> float:
-        """Which part of such a stock is there, of the kind of which there is least."""
-        parts = [self._queues[kind].there / n for kind, n in self._as_made(stock).items()]
-        return min(parts, default=1.0)
+    def ready_share(self) -> float:
+        """Which part of what is kept is there, of the kind of which there is least."""
+        return min([queue.there / count for queue, count in self._kept], default=1.0)
 
     def fill(self) -> None:
         """Return when all that was ordered is there; raises what that has failed with."""

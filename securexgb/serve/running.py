@@ -4,7 +4,9 @@ SIGTERM, SIGHUP and Ctrl-C ask it to end, which is done in three steps, within `
 
 1. It says that it is not ready, and scores on: half of the time, five seconds at most, so that
    balancers, which look every few seconds, send the next calls elsewhere. Connections are ended
-   with the answers that they wait for.
+   with the answers that they wait for. The feature party's replica has no callers to wait for:
+   it closes its door at once and tells those that are linked to go, which then have all of the
+   time to link with another one and to fill their stock.
 2. It takes no more rows, and scores those that are there.
 3. The links and the port are closed.
 
@@ -14,6 +16,7 @@ any other for a failure. Ctrl-C once more goes to the third step at once.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -21,11 +24,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from starlette.routing import Route
-
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.serve.front.app import Health, Replica
+from securexgb.serve.front.asgi import Route
 from securexgb.serve.front.server import HttpServer, listen
 from securexgb.serve.meter import PrometheusMeter
 from securexgb.serve.scoring.allowed import serving
@@ -60,23 +62,29 @@ def run(
     server = HttpServer(app, port, ended.set, seconds)
     try:
         server.start()
+        # What is there by now stays: nobody's answer waits while the collector walks through it.
+        gc.collect()
+        gc.freeze()
         started(number)
         ended.wait()
         raise SecureXGBError(f"{config.name}: the HTTP server ended by itself")
     except KeyboardInterrupt:
-        _leave(health, scoring, ended, seconds)
+        has_callers = federation.role == "label"
+        _leave(health, scoring, ended, seconds, min(seconds / 2, _LEAVING_SECONDS) * has_callers)
     finally:
         server.close()
     _LOG.info("ended")
 
 
-def _leave(health: Health, scoring: Scoring, ended: threading.Event, seconds: float) -> None:
-    """Steps one and two."""
+def _leave(
+    health: Health, scoring: Scoring, ended: threading.Event, seconds: float, turning: float
+) -> None:
+    """Steps one and two; ``turning``: seconds of the first."""
     health.is_leaving = True
     deadline = time.monotonic() + seconds
     _LOG.info("asked to end: not ready any more, %g s are left", seconds)
     with suppress(KeyboardInterrupt):
-        ended.wait(min(seconds / 2, _LEAVING_SECONDS))
+        ended.wait(turning)
         scoring.drain(max(deadline - time.monotonic(), 0.0))
         return
     scoring.drain(0.0)

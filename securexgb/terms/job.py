@@ -22,6 +22,7 @@ from securexgb.errors import UsageError
 from securexgb.mpc.reveals import Audience
 from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 from securexgb.terms.alignment import AlignTerms
+from securexgb.terms.cluster import ClusterTerms
 from securexgb.terms.serving import ServeTerms
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
 
@@ -141,6 +142,8 @@ class JobTerms(TomlFile):
     labels."""
     serve: ServeTerms | None = None
     """Scores of single rows on request: `securexgb serve`. Left out: nothing is served."""
+    cluster: ClusterTerms | None = None
+    """Rows on several machines a side. Left out: on one."""
     dealer: DealerTerms = DealerTerms()
     """The dealer that both sides accept."""
     security: SecurityTerms = SecurityTerms()
@@ -162,6 +165,11 @@ class JobTerms(TomlFile):
             raise UsageError(
                 f'prediction "ckks" is for one score a row, and {self.training.objective} has one '
                 'for each class: choose prediction "transfers"'
+            )
+        if self.prediction == "ckks" and self.cluster is not None:
+            raise UsageError(
+                'prediction "ckks" computes on the rows of one process, and [cluster] divides them '
+                'among shards: choose prediction "transfers"'
             )
         if self.positive_label is not None and not self.training.traits.is_binary:
             raise UsageError(
@@ -190,7 +198,12 @@ class JobTerms(TomlFile):
     def to_toml(self) -> str:
         """The file, with a comment for every key."""
         return "# The terms of a job: the same file at both sides.\n" + to_toml(
-            self, {"align": AlignTerms(keys=("national_id",)), "serve": ServeTerms()}
+            self,
+            {
+                "align": AlignTerms(keys=("national_id",)),
+                "serve": ServeTerms(),
+                "cluster": ClusterTerms(shards=4),
+            },
         )
 
     @cached_property
@@ -223,6 +236,11 @@ class JobTerms(TomlFile):
                 "sides' word before the training: agree on export_to in job.toml, and train"
             )
         return self.export_to
+
+    @property
+    def shards(self) -> int:
+        """How many ranges of rows there are; 0: none, each side works in one process."""
+        return 0 if self.cluster is None else self.cluster.shards
 
     @property
     def id_columns(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from securexgb.channel.keys import check_name
 from securexgb.errors import UsageError
+from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.serving import ServeSettings
 from securexgb.terms.toml import (
     Address,
@@ -132,6 +133,8 @@ class PartyConfig(TomlFile):
     """Where `align` keeps which rows both sides have; `train`, `evaluate` and `predict` read it."""
     run_directory: Path = Path("run")
     """Where runs leave their files."""
+    cluster: ClusterSettings | None = None
+    """This side's shards, where the terms divide the rows into some."""
     serve: ServeSettings | None = None
     """This side's replica of `securexgb serve`, where the terms allow it."""
 
@@ -158,6 +161,10 @@ class PartyConfig(TomlFile):
     def wait_seconds(self) -> float:
         """How long the other side may take to come."""
         return self.timeout_seconds if self.wait is None else self.wait
+
+    def with_whole_paths(self) -> PartyConfig:
+        """The same for a process that is started in another folder."""
+        return self.model_copy(update=_rebased(self, Path.cwd()))
 
     @staticmethod
     def from_file(
@@ -188,7 +195,13 @@ class PartyConfig(TomlFile):
             example |= {"connect": "label-party.example:7300"}
         config = validate(PartyConfig, example, "template")
         head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
-        return head + to_toml(config, {"serve": ServeSettings(features=Path("features.parquet"))})
+        left_out = {
+            "serve": ServeSettings(features=Path("features.parquet")),
+            "cluster": ClusterSettings(
+                shards="shard-{number}.example:7310", links="shard-{number}.example:7301"
+            ),
+        }
+        return head + to_toml(config, left_out)
 
 
 def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class Case:
             coins,
             self.buckets(party.rank),
             1,
+            slice(0, self.layout.rows),
         )
         rows = LocalRows(party, job)
         rows.take(self.vectors(party))
@@ -109,7 +110,7 @@ class Case:
         """What a party runs."""
         job, rows = self.job(party), self.rows(party)
         (half,) = grow_trees(party, job, rows)
-        return GrownTree(half, rows.margins()[0])
+        return GrownTree(half, rows.margins(slice(None))[0])
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
-from securexgb.jobs.simulation import predict_alone, train_alone
+from securexgb.jobs.simulation import Ways, predict_alone, train_alone
 from securexgb.jobs.training import train
 from securexgb.model.export import own_splits
 from securexgb.model.files import dump_half, parse_half
@@ -144,7 +144,7 @@ def test_with_the_real_correlations(method: Method) -> None:
     results = []
     for splits in ("owner", "hidden"):
         params = replace(PARAMS, splits=splits)
-        run = train_alone(params, whole, split, 3, evals, method=method)
+        run = train_alone(params, whole, split, 3, evals, ways=Ways(method))
         scores = predict_alone(run.results, whole, split, Request("label", 9), 4, method)
         results.append((run.results[0].history, scores.results[0]))
     assert results[0][0] == results[1][0]
@@ -266,9 +266,11 @@ def test_a_resumed_training_makes_what_it_still_needs(
     made, registered = list[int](), list[int]()
 
     class Counted(HiddenScores):
-        def __init__(self, party: Party, model: ModelHalf, rounds: Sequence[Round]) -> None:
+        def __init__(
+            self, party: Party, model: ModelHalf, rounds: Sequence[Round], expected: int
+        ) -> None:
             made.append(len(rounds))
-            super().__init__(party, model, rounds)
+            super().__init__(party, model, rounds, expected)
 
     def counted(party: Party, shape: RowShape, own: Any, nodes: int, rounds: int) -> None:
         registered.append(rounds)

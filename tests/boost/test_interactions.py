@@ -14,7 +14,7 @@ from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.interactions import by_place, groups_of, in_all
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.estimator import SecureXGBClassifier
-from securexgb.jobs.columns import AgreedColumns, ColumnFacts
+from securexgb.jobs.data.columns import AgreedColumns, ColumnFacts
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.testing.harness import Backend

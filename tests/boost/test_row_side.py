@@ -1,4 +1,4 @@
-"""The seam between rows and trees: parts of the rows add up, and all outputs grow at once."""
+"""The seam between rows and trees: rows ask not who knows a split, and all outputs grow at once."""
 
 from __future__ import annotations
 
@@ -9,65 +9,18 @@ import pytest
 
 from securexgb.boost.booster import grow_model
 from securexgb.boost.grower import grow_trees
-from securexgb.boost.histogram import NoisySums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import tree_margins
-from securexgb.boost.row_side import LocalRows, RowJob
-from securexgb.boost.splits.level import Level
 from securexgb.boost.tree import TreeHalf
 from securexgb.jobs.job import TrainingJob
-from securexgb.jobs.training import begin, train
+from securexgb.jobs.training import begin
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.case import GrownTree, combined
 from tests.boost.cases import random_case
-from tests.boost.data import jobs, same_model, sides, table, train_both
-
-
-class TwoParts:
-    """A row side that cuts its rows in two, and adds up their sums."""
-
-    cut = 128
-
-    def __init__(self, party: Party, job: RowJob) -> None:
-        self._parts = [
-            LocalRows(
-                party,
-                replace(
-                    job,
-                    layout=replace(job.layout, rows=len(job.buckets[rows])),
-                    labels=job.labels[rows],
-                    buckets=job.buckets[rows],
-                ),
-            )
-            for rows in (slice(self.cut), slice(self.cut, None))
-        ]
-        self.shape = self._parts[0].shape
-
-    def start(self, margins: Shared, *, at_label: bool) -> None:
-        self._parts[0].start(margins[:, : self.cut], at_label=at_label)
-        self._parts[1].start(margins[:, self.cut :], at_label=at_label)
-
-    def gradients(self, number: int) -> None:
-        for part in self._parts:
-            part.gradients(number)
-
-    def root_sums(self) -> NoisySums:
-        first, second = (part.root_sums().sums for part in self._parts)
-        return NoisySums(first + second)
-
-    def split(self, level: Level) -> NoisySums:
-        first, second = (part.split(level).sums for part in self._parts)
-        return NoisySums(first + second)
-
-    def leaves(self, level: Level, values: Shared) -> None:
-        for part in self._parts:
-            part.leaves(level, values)
-
-    def margins(self) -> Shared:
-        return Shared.concatenate([part.margins() for part in self._parts], axis=1)
+from tests.boost.data import jobs, sides, table
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.2])
@@ -90,21 +43,7 @@ def margins_after(party: Party, job: TrainingJob) -> Shared:
     """Of the training rows, after the last tree."""
     state = begin(party, job)
     grow_model(party, state)
-    return state.rows.margins()
-
-
-@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
-def test_rows_in_two_parts_give_the_same_model(objective: str) -> None:
-    features, labels = table(300, missing=0.1)
-    scale = 0 if objective == "reg:squarederror" else None
-    params = TrainingParams(
-        objective=objective, target_exponent=scale, n_estimators=3, max_depth=3, max_bin=8
-    )
-    weights = np.random.default_rng(0).uniform(0, 1, 300)
-    data = sides(features, labels, 2, weights)
-    given = jobs(params, data, row_side=TwoParts)
-    first, second = run_parties(train, given, backend="plaintext")
-    assert same_model((first, second), train_both(params, data))
+    return state.rows.margins(slice(state.model.layout.rows))
 
 
 @pytest.mark.parametrize("backend", ["plaintext", "shared"])
@@ -122,7 +61,7 @@ def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) ->
         before = party.rounds
         halves = grow_trees(party, case.job(party), rows)
         spent = party.rounds - before
-        values = rows.margins()
+        values = rows.margins(slice(None))
         grown = [GrownTree(half, values[k]) for k, half in enumerate(halves)]
         return grown, spent, margins_of(party, halves, case.layout.rows)
 

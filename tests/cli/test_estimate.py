@@ -357,12 +357,12 @@ def test_a_malformed_link_is_refused(said, monkeypatch):
 
 
 def test_a_session_of_predictions_is_foreseen():
-    """Tables of 1,024 nodes at a time, one secret each: see docs/homomorphic.md, "Row bits"."""
+    """Tables of up to 8,192 nodes at a time, eight secrets: see docs/homomorphic.md, "Row bits"."""
     of = job(n_estimators=800, splits="hidden")
     found, bins = [session_bytes(of, rank) for rank in (0, 1)], PARAMS.max_bin + 1
-    parts = -(-800 * 3 // 1024)
-    assert [held for held, _ in found] == [parts * 2 * 2048 * columns * bins for columns in (2, 1)]
-    assert found[0][1] == parts * 2048 * (3 * bins + 2)
+    assert 800 * 3 <= 8 * 1024
+    assert [held for held, _ in found] == [9 * 2048 * columns * bins for columns in (2, 1)]
+    assert found[0][1] == 8 * 2048 * (3 * bins + 2)
     assert session_bytes(job(n_estimators=800), 0) == (0, 0)
 
 

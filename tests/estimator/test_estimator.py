@@ -382,6 +382,9 @@ def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
         ({"algorithm": "ss", "offline": "two-party"}, "needs a dealer"),
         ({"feature_party_columns": ["x"]}, "feature_party_columns names 'x'"),
         ({"feature_party_columns": [6]}, "counted from 0"),
+        ({"feature_party_columns": [True, False]}, "has True: write names of columns"),
+        ({"feature_party_columns": [1.0]}, "has 1.0: write names of columns"),
+        ({"feature_party_columns": 3}, "is 3, and no list of names or numbers"),
     ],
 )
 def test_refusals(cancer, settings, says):

@@ -203,3 +203,17 @@ def test_a_pattern_that_nothing_matches(cancer):
     with pytest.raises(UsageError, match="no column of X matches 'bureau_'"):
         SecureXGBClassifier(**SMALL, feature_party_columns="bureau_").fit(X, y)
     assert isinstance(X, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (lambda name: "area" in name, "gets X, whole, and returns names .* this one returned"),
+        (lambda X: "mean area", "returned 'mean area'"),
+        ("*area", r"'\*area' is no regular expression: nothing to repeat"),
+    ],
+    ids=["by name", "one name", "no pattern"],
+)
+def test_columns_that_are_not_named_as_they_should(cancer, columns, says):
+    with pytest.raises(UsageError, match=says):
+        SecureXGBClassifier(**SMALL, feature_party_columns=columns).fit(*cancer)

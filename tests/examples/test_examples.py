@@ -1,6 +1,7 @@
-"""Every example runs to its end."""
+"""Every example runs to its end, its folder named as people type it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,11 @@ from tests.profiles import is_thorough
 ROOT = Path(__file__).resolve().parents[2]
 PAGELESS = ROOT / "tests" / "pageless"
 ARGUMENTS = {
-    "attested_dealer.py": ["{folder}"],
+    "attested_dealer.py": ["work"],
     "estimator.py": [],
     "laboratory.py": [],
     "serving.py": ["work", "--trees", "2", "--rows", "150"],
+    "two_clusters.py": ["work", "--trees", "1", "--rows", "200"],
     "two_companies.py": ["work", "--trees", "2", "--rows", "150"],
 }
 DEALT = [("two_companies.py", ["--offline", "dealt"])] if is_thorough() else []
@@ -32,12 +34,13 @@ def test_every_example_is_run_here():
     [*((name, []) for name in ARGUMENTS), *DEALT],
 )
 def test_example(name, more, tmp_path):
-    arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]] + more
     if name == "serving.py":
-        pytest.importorskip("starlette", reason="the extra [serve] is not installed")
-    has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py")
+        pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
+    if name == "two_clusters.py":
+        pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py", "two_clusters.py")
     done = subprocess.run(
-        [sys.executable, ROOT / "examples" / name, *arguments],
+        [sys.executable, ROOT / "examples" / name, *ARGUMENTS[name], *more],
         env=os.environ | {"PYTHONPATH": f"{PAGELESS}:{ROOT}" if has_no_page else str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
@@ -57,6 +60,11 @@ def test_example(name, more, tmp_path):
         assert "None, unknown here" in done.stdout
         assert "None, unknown there" in done.stdout
         assert "both replicas have ended in order" in done.stdout
+    if name == "two_clusters.py":
+        passed = re.findall(r"  (\S+): ([\d.]+) MB in", done.stdout)
+        assert [one for one, _ in passed] == ["bank", "shard-0.bank", "shard-1.bank"]
+        assert all(float(megabytes) > 0 for _, megabytes in passed)
+        assert done.stdout.count("took longest") == 0 < done.stderr.count("took longest")
     if name == "two_companies.py":
         says = "none: the dealer" if more else "there is no dealer"
         check_two_companies(tmp_path / "work", done.stdout, says, has_no_page)

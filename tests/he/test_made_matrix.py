@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from securexgb import _kernels
+from securexgb.errors import DataError, UsageError
 from securexgb.he import made_matrix
-from securexgb.he.made_matrix import MadeMatrix, whole_bytes
+from securexgb.he.made_matrix import AddedMatrix, MadeMatrix, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT
 
 BITS = (46, 33)
@@ -41,3 +42,22 @@ def test_columns_are_those_of_the_whole_matrix(
     else:
         a_group = max(64 + bins, bins) * SHORT * max(BITS) // 8
         assert made.nbytes <= held + a_group * (held > 0)
+
+
+@pytest.mark.parametrize("bins", [5, 100])
+def test_matrices_of_ranges_of_rows_add_up(bins: int) -> None:
+    """Modulo the bits of each word, as the sums of all rows do; another size is refused."""
+    parts = [np.random.default_rng(n).integers(0, bins, (ROWS, 3)).astype(np.uint8) for n in (0, 1)]
+    made = [MadeMatrix(pads(), own, bins, is_held=False) for own in parts]
+    added = AddedMatrix(3, bins, BITS)
+    for of in made:
+        assert of.nbytes == 0
+        for word, group in added.groups:
+            added.add(word, group, of.packed(word, group))
+    whole = slice(0, 2 * 3 * bins)
+    masks = np.repeat([np.uint64((1 << bits) - 1) for bits in BITS], 3 * bins)[:, None]
+    np.testing.assert_array_equal(added[whole], (made[0][whole] + made[1][whole]) & masks)
+    with pytest.raises(DataError, match="another size"):
+        added.add(0, 0, made[0].packed(0, 0)[1:])
+    with pytest.raises(UsageError, match="has not come"):
+        _ = AddedMatrix(3, bins, BITS)[whole]

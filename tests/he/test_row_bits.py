@@ -16,6 +16,7 @@ from securexgb.he.row_bits import (
     SENT_BYTES,
     check_row_bits,
     failure_log2,
+    most_groups,
     plan_row_bits,
     spread,
 )
@@ -70,6 +71,15 @@ def test_layouts_send_least(
             per_result = min(DEGREE // width, MOST_SUMMANDS // columns)
             sent = 2048 * other * (columns * bins + 1) + 1280 * -(-rows // per_result)
             assert layout.bytes_for(rows) <= sent
+
+
+@pytest.mark.parametrize("columns", [1, 10, 400, 1024])
+def test_so_many_groups_fit_and_no_more(columns: int) -> None:
+    groups, bins = most_groups(columns * 256), 256
+    assert plan_row_bits(columns, bins, groups * DEGREE, 1).groups == groups
+    if groups < max(GROUPS):
+        with pytest.raises(UsageError, match="smaller batches"):
+            plan_row_bits(columns, bins, groups * DEGREE + 1, 1)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -17,7 +17,7 @@ from securexgb.jobs.agreement import (
     JobDescription,
     _parse,
 )
-from securexgb.jobs.columns import AgreedColumns, ColumnFacts, _parsed
+from securexgb.jobs.data.columns import AgreedColumns, ColumnFacts, _parsed
 
 FACTS = JobDescription(
     params="{}",

@@ -302,7 +302,8 @@ def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) ->
     store = CheckpointStore(directory, key)
     store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "data"))
     for count in (1, 2):
-        store.save(count, SavedRound(half.rounds[0], session, ()), np.arange(3, dtype=np.uint64))
+        store.save_margins(count, session, np.arange(3, dtype=np.uint64))
+        store.save(count, SavedRound(half.rounds[0], session, ()))
     return store
 
 

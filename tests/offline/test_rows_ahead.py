@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import unpack_bits
@@ -76,15 +78,27 @@ def test_nothing_is_made_where_no_round_is_left() -> None:
     assert both(pair(), one) == (0, 0)
 
 
-def test_a_session_sends_before_its_first_row_what_its_layouts_say() -> None:
-    """Ciphertexts for the other side's bins, 1,024 nodes at a time, and 16 bytes of coins."""
-    layouts = session_layouts(SHAPE, 1100)
+@pytest.mark.parametrize(
+    ("nodes", "rows", "expected"),
+    [
+        (1100, 1, [(1100, 2)]),
+        (1100, 10_000, [(1100, 8)]),
+        (8300, 1, [(8192, 8), (108, 1)]),
+    ],
+)
+def test_a_session_sends_before_its_first_row_what_its_layouts_say(
+    nodes: int, rows: int, expected: list[tuple[int, int]]
+) -> None:
+    """Ciphertexts for the other side's bins, 8,192 nodes at a time, and 16 bytes of coins."""
+    shape = replace(SHAPE, rows=rows)
+    layouts = session_layouts(shape, nodes)
 
     def one(rank: int, end: Ends) -> int:
-        end.rows.fix(SHAPE, np.zeros((SHAPE.entries[1 - rank], 1100), np.bool_))
+        end.rows.fix(shape, np.zeros((shape.entries[1 - rank], nodes), np.bool_))
         return end.rows.account.channel_bytes
 
     for rank, sent in enumerate(both(pair(), one)):
         plans = [of_part[1 - rank] for of_part in layouts]
-        assert [plan.nodes for plan in plans if plan is not None] == [1024, 76]
+        made = [(plan.nodes, plan.groups) for plan in plans if plan is not None]
+        assert made == expected
         assert sent == sum(16 + plan.upload_bytes for plan in plans if plan is not None)

@@ -117,8 +117,12 @@ class Companies:
             (self.root / name / "job.toml").write_text(terms.to_toml())
 
     def start(self, name: str, *arguments: str, code: str = RUN) -> subprocess.Popen[str]:
+        return self.start_plain(name, *arguments, "--format", "json", code=code)
+
+    def start_plain(self, name: str, *arguments: str, code: str = RUN) -> subprocess.Popen[str]:
+        """A command that has no result to print."""
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments, "--format", "json"],
+            [sys.executable, "-c", code, *arguments],
             cwd=self.root / name,
             env={
                 "PYTHONPATH": f"{ROOT}" if self.pages else f"{PAGELESS}:{ROOT}",

@@ -159,7 +159,8 @@ def _store(folder: Path) -> CheckpointStore:
     store = CheckpointStore(folder)
     store.start(TrainingState(0, "model", "JOB", "00", "data"))
     newest = SavedRound(half("owner").rounds[0], "session", (0.5,))
-    store.save(1, newest, np.arange(3, dtype=np.uint64))
+    store.save_margins(1, newest.session, np.arange(3, dtype=np.uint64))
+    store.save(1, newest)
     store.save_ending(Ending((60, 40), (0.5,)))
     return store
 

@@ -20,7 +20,7 @@ MESSAGES = (
     "offline.homomorphic:HomomorphicProducts._swapped",
     "offline.insecure.rows:InsecureRowBits.fix",
     "offline.matrix_products:BfvMatrixProducts._coins",
-    "offline.matrix_products:BfvMatrixProducts._part",
+    "offline.matrix_products:BfvMatrixProducts._owner",
     "offline.paillier_products:PaillierMatrixProducts.register_matrix",
     "offline.seeded:DealtProducts.register_matrix",
 )

@@ -41,7 +41,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import JobDescription, agree
 from securexgb.jobs.aligning.session import _Offer, _parsed
 from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
-from securexgb.jobs.columns import ColumnFacts, agree_on_columns
+from securexgb.jobs.data.columns import ColumnFacts, agree_on_columns
 from securexgb.jobs.estimating.link import measured as measured_link
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure

@@ -41,7 +41,8 @@ def at(path: Path, content: bytes, read: Callable[[], object]) -> Prepared:
 
 def rows() -> dict[str, Row]:
     """All of them by name."""
-    from tests.readers import evidence, files, messages, serving, settings
+    from tests.readers import cluster, evidence, files, messages, serving, settings
 
-    found = [*files.ROWS, *settings.ROWS, *messages.ROWS, *evidence.ROWS, *serving.ROWS]
+    parts = files, settings, messages, evidence, serving, cluster
+    found = [row for part in parts for row in part.ROWS]
     return {row.name: row for row in found}

@@ -250,7 +250,7 @@ def test_the_hash_of_a_set_of_rows() -> None:
 def test_a_set_of_rows_is_hashed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     data = Rows(np.arange(60.0).reshape(20, 3), ("a", "b", "c"), np.ones(20))
     whole = data.fingerprint_of_set()
-    monkeypatch.setattr("securexgb.jobs.rows._HASHED_ROWS", 7)
+    monkeypatch.setattr("securexgb.jobs.rows.HASHED_ROWS", 7)
     assert data.fingerprint_of_set() == whole
 
 

@@ -146,7 +146,7 @@ class Companies:
         self.data = sides(features, labels, 2)
         self.keys = [f"key {row}" for row in range(90)]
         address = f"127.0.0.1:{free_port()}"
-        stock = {"stock_rows": 128, **settings}
+        stock = {"stock_rows": 512, **settings}
         self.sides = {
             role: self._company(role, address, listens == role, ServeSettings(**stock))
             for role in ROLES

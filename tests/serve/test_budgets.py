@@ -17,6 +17,7 @@ import pytest
 from securexgb.errors import DataError, FileError, UsageError
 from securexgb.serve.gate.audit import AuditSecret, totals, verify_audit
 from securexgb.serve.gate.budgets import AuditedGate, Limits
+from securexgb.serve.gate.database import LogKeeper
 from securexgb.serve.parts import Asked
 from securexgb.terms.serving import Budgets, ServeTerms
 
@@ -128,6 +129,26 @@ def test_many_threads_of_two_replicas_admit_no_row_too_many(tmp_path: Path) -> N
         assert sum(pool.map(ask, range(80))) == 50
     found = verify_audit(tmp_path / "audit.sqlite", SECRET)
     assert (found.entries, found.rows) == (80, 80)
+
+
+def test_the_log_goes_into_the_file_beside_the_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, file, log = gate(tmp_path), tmp_path / "audit.sqlite", tmp_path / "audit.sqlite-wal"
+    for _ in range(400):
+        own.admit(asked("c7"))
+    before, full = file.stat().st_size, log.stat().st_size
+    assert full > 1000 * 4096, "SQLite by itself would have done it by now"
+    keeper = LogKeeper(file)
+    keeper.look()
+    assert file.stat().st_size == before, "it is short yet"
+    monkeypatch.setattr("securexgb.serve.gate.database.MOST_LOG_BYTES", full - 1)
+    keeper.look()
+    assert file.stat().st_size > before
+    own.admit(asked("c7"))
+    assert log.stat().st_size < full
+    keeper.close()
+    assert verify_audit(file, SECRET).entries == 401
 
 
 def test_the_file_is_the_user_s_alone_and_names_nobody(tmp_path: Path) -> None:
@@ -244,6 +265,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from securexgb.serve.gate.audit import AuditSecret
 from securexgb.serve.gate.budgets import AuditedGate, Limits
+from securexgb.serve.gate.database import LogKeeper
 from securexgb.serve.parts import Asked
 gate = AuditedGate(Path(sys.argv[1]), Limits({}, "bank"), AuditSecret(bytes(32)))
 for number in range(1_000_000):

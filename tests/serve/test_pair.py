@@ -119,13 +119,20 @@ def test_what_the_other_side_cannot_look_up_fails_alone(companies: Companies, pa
     assert ask(pair[0], ["key 1"]).statuses == ("scored",)
 
 
-def test_a_model_that_comes_later_is_the_default(companies: Companies, pair: Any) -> None:
+def test_a_model_that_comes_later_is_the_default(
+    companies: Companies, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found while rows are asked for all the time."""
+    monkeypatch.setattr("securexgb.serve.scoring.label.HEAR_SECONDS", 0.2)
     label, _ = pair
     first = label.models
     with pytest.raises(UnknownModel, match="not served by both"):
         label.submit(Request(("key 1",), model="other"))
     newest = companies.train("20260102T000000Z", seed=1)
-    until(label, lambda: newest in label.models)
+    while newest not in label.models:
+        assert ask(label, ["key 1"], model=first[0]).statuses == ("scored",)
+        with label._changed:
+            label._changed.wait(0.05)
     assert label.models == (*first, newest)
     found = ask(label, ["key 1", "key 2"])
     assert found.model == newest

@@ -9,7 +9,7 @@ import pytest
 from securexgb.cli.app import main
 from tests.serve.fakes import call, keys_of
 from tests.serve.pair import Companies
-from tests.serve.replicas import Replicas
+from tests.serve.replicas import Replicas, free_port
 from tests.serve.test_pair import expected
 
 pytestmark = pytest.mark.timeout(300)
@@ -70,14 +70,53 @@ def test_two_replicas_score_what_a_job_predicts(companies, replicas, capsys):
     assert not any(key in logs for key in ("nobody", *companies.keys))
 
 
+def test_the_label_party_may_listen_and_either_side_may_be_replaced(companies, replicas, capsys):
+    """Then a replica has one link, and the feature party's dials until it is let in."""
+    link, keys = f"127.0.0.1:{free_port()}", keys_of(companies.keys[5])
+    scores = expected(companies, RUN, [5]).tolist()
+    places = {
+        "label": {"listen": link, "connect": None},
+        "feature": {"listen": None, "connect": link},
+    }
+    code, told, said = checked(replicas.folder("label", "-to-check", **places["label"]), capsys)
+    assert (code, told["link"]["detail"]) == (0, f"{link} is free"), said
+    label, feature = (replicas.start(role, **places[role]) for role in ("label", "feature"))
+    for replaced in (None, "feature", "label"):
+        if replaced == "feature":
+            assert feature.end() == 0
+            feature = replicas.start("feature", "-next", **places["feature"])
+        if replaced == "label":
+            assert label.end() == 0
+            label = replicas.start("label", "-next", **places["label"])
+        label.linked()
+        status, _, told = call(label.port, INFER, keys)
+        assert (status, told["outputs"][0]["data"]) == (200, scores)
+    assert [one.end() for one in (label, feature)] == [0, 0]
+    assert "Traceback" not in label.log + feature.log
+
+
 def test_check_says_all_that_is_missing_and_ends_with_the_first(replicas, capsys):
-    folder = replicas.folder("label", features="none.csv", callers="none.toml")
+    lacking = {"features": "none.csv", "callers": "none.toml", "models": ["20250101T000000Z"]}
+    (replicas.root / "folder").mkdir()
+    folder = replicas.folder("label", **lacking, audit=replicas.root / "folder")
     code, told, said = checked(folder, capsys)
     assert code == 2
     failed = {name for name, line in told.items() if line["status"] == "FAILED"}
-    assert failed == {"features", "callers"}
+    assert failed == {"features", "callers", "models", "budgets and audit"}
+    assert "20250101T000000Z is no finished run" in told["models"]["detail"]
+    assert "Is a directory; check the path" in told["budgets and audit"]["detail"]
+    assert (replicas.root / "folder").stat().st_mode & 0o777 != 0o600
     assert "bureau is not to be reached" in told["link"]["detail"]
-    assert "there is no file" in said.splitlines()[-1]
+    assert "is no finished run" in said.splitlines()[-1]
+
+
+def test_a_certificate_that_is_not_the_other_side_s_ends_it_at_once(replicas, capsys):
+    folder = replicas.folder("label")
+    settings = folder / "party.toml"
+    settings.write_text(settings.read_text().replace("feature.pem", "label.pem"))
+    places = ["--config", str(settings), "--job", str(folder / "job.toml")]
+    assert main(["serve", *places]) == 5
+    assert "the certificate pinned for the other side bears the name" in capsys.readouterr().err
 
 
 def test_check_counts_keys_and_warns_where_anybody_may_ask(replicas, companies, capsys):

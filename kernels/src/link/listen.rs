@@ -11,6 +11,7 @@ use super::end::End;
 use super::frame::FRAME_BYTES;
 use super::outgoing::Outgoing;
 use super::tls::{ALPN, Identity, Pin, Unusable, cause};
+use super::unknown::Unknown;
 use super::{HTTP_FRAME_BYTES, LINK, Link, WINDOW_BYTES, health, pump, run_until};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,11 +19,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin as Pinned;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -30,7 +29,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
@@ -156,38 +155,15 @@ impl Listener {
     }
 }
 
-/// Connections that have shown no certificate, and where from; the oldest first.
-#[derive(Default)]
-struct Unknown(VecDeque<(IpAddr, JoinHandle<()>)>);
-
-impl Unknown {
-    /// Gives one up, if there is one.
-    fn give_up(&mut self) -> bool {
-        let from = |at: usize| self.0[at].0;
-        let crowd = |at: usize| self.0.iter().filter(|(other, _)| *other == from(at)).count();
-        // Of equals the last one, hence the oldest.
-        let found = (0..self.0.len()).rev().max_by_key(|at| crowd(*at));
-        found.and_then(|at| self.0.remove(at)).inspect(|(_, handshake)| handshake.abort()).is_some()
-    }
-}
-
-/// Who has one address of IPv6 has as many as he likes of its network.
-fn origin(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
-        four => four,
-    }
-}
-
 /// Takes connections until the caller is in; then the port is free again.
 async fn accept(socket: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shared>, most: usize) {
-    let mut unknown = Unknown::default();
+    let mut unknown = Unknown::new(most);
     loop {
         let connection = tokio::select! {
             connection = socket.accept() => connection,
             () = shared.is_in.notified() => break,
         };
-        unknown.0.retain(|(_, handshake)| !handshake.is_finished());
+        unknown.look();
         let Ok((plain, from)) = connection else {
             // Such as: too many open files.
             if unknown.give_up() {
@@ -197,13 +173,8 @@ async fn accept(socket: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shar
             }
             continue;
         };
-        if unknown.0.len() >= most {
-            unknown.give_up();
-        }
-        let handshake = tokio::spawn(shake(plain, config.clone(), shared.clone()));
-        unknown.0.push_back((origin(from.ip()), handshake));
+        unknown.add(from.ip(), tokio::spawn(shake(plain, config.clone(), shared.clone())));
     }
-    unknown.0.iter().for_each(|(_, handshake)| handshake.abort());
 }
 
 /// One handshake. Only what shows another certificate, or refuses this side's as a party does, is

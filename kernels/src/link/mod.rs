@@ -15,7 +15,9 @@ pub mod health;
 pub mod lane;
 pub mod listen;
 pub mod outgoing;
+pub mod relay;
 pub mod tls;
+pub mod unknown;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use crate::link::end::Ending;
 use crate::link::frame::{CHUNK_BYTES, Frame, Kind};
 use crate::link::lane::counted;
 use crate::link::listen::{Cannot, Listener};
+use crate::link::relay::{Relay, Route};
 use crate::link::tls::Identity;
 use numpy::PyArray1;
 use pyo3::create_exception;
@@ -328,5 +329,61 @@ struct Begun<'a> {
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
         self.end.finish_message(self.stream, self.is_whole);
+    }
+}
+
+/// One port for several targets, see [`crate::link::relay`].
+#[pyclass(frozen)]
+pub struct LinkRelay {
+    relay: Relay,
+    home: Home,
+}
+
+/// A target's name, what is open, how many were taken, and found it absent, bytes in and out.
+type OfTarget = (String, usize, u64, u64, u64, u64);
+
+#[pymethods]
+impl LinkRelay {
+    #[new]
+    fn new(
+        host: &str,
+        port: u16,
+        targets: Vec<(String, String, u16)>,
+        most_unknown: usize,
+    ) -> PyResult<Self> {
+        let route = |(name, host, port)| Route { name, host, port };
+        let routes = targets.into_iter().map(route).collect();
+        match Relay::begin(host, port, routes, most_unknown) {
+            Ok(relay) => Ok(LinkRelay { relay, home: Home::here() }),
+            Err(error) => Err(PyOSError::new_err(error.to_string())),
+        }
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.relay.port
+    }
+
+    fn passed(&self) -> Vec<OfTarget> {
+        let passed = self.relay.passed().into_iter();
+        passed.map(|p| (p.name, p.open, p.taken, p.absent, p.bytes_in, p.bytes_out)).collect()
+    }
+
+    fn strangers(&self) -> u64 {
+        self.relay.strangers()
+    }
+
+    fn stop(&self) -> PyResult<()> {
+        self.home.check()?;
+        self.relay.stop();
+        Ok(())
+    }
+}
+
+impl Drop for LinkRelay {
+    fn drop(&mut self) {
+        if self.home.is_here() {
+            self.relay.stop();
+        }
     }
 }

@@ -14,6 +14,7 @@ mod ot;
 mod private_bits;
 mod results;
 mod row_bits;
+mod row_scores;
 mod words;
 
 use pyo3::prelude::*;
@@ -36,7 +37,7 @@ mod _kernels {
     #[pymodule_export]
     use super::lattice::BfvRing;
     #[pymodule_export]
-    use super::link::{Link, LinkEnded, LinkIdentity, LinkListener};
+    use super::link::{Link, LinkEnded, LinkIdentity, LinkListener, LinkRelay};
     #[pymodule_export]
     use super::masks::RlwePads;
     #[pymodule_export]
@@ -50,6 +51,8 @@ mod _kernels {
     };
     #[pymodule_export]
     use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};
+    #[pymodule_export]
+    use super::row_scores::{Forest, Rounder, multiplex_apart_send, multiplex_apart_take};
     #[pymodule_export]
     use super::words::{
         from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,

@@ -17,6 +17,30 @@ pub fn pack_bits(bits: &[u8], out: &mut [u64]) {
     }
 }
 
+/// Bits packed and masked by `masks`, of as many words; where they do not fill the last one, what
+/// stands past them is of `filling`, random bits.
+pub fn pack_filled(bits: &[u8], masks: &[u64], filling: u64, out: &mut [u64]) {
+    pack_bits(bits, out);
+    if let (used @ 1.., Some(last)) = (bits.len() % 64, out.last_mut()) {
+        *last ^= filling << used;
+    }
+    out.iter_mut().zip(masks).for_each(|(word, mask)| *word ^= mask);
+}
+
+/// Words of bytes, little-endian; the last one is filled up with zeros.
+pub fn whole_words(bytes: &[u8], out: &mut [u64]) {
+    for (word, bytes) in out.iter_mut().zip(bytes.chunks(8)) {
+        let mut eight = [0; 8];
+        eight[..bytes.len()].copy_from_slice(bytes);
+        *word = u64::from_le_bytes(eight);
+    }
+}
+
+/// The bytes of words, little-endian, of which so many are wanted.
+pub fn bytes_of(words: &[u64], count: usize) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).take(count).collect()
+}
+
 /// The lowest bits of eight bytes as one byte.
 fn gather(bytes: u64) -> u64 {
     (bytes & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56

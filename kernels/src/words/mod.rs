@@ -2,10 +2,12 @@
 
 pub mod beaver;
 pub mod bits;
+pub mod forest;
 pub mod gates;
 pub mod histogram;
 pub mod matrix;
 pub mod prg;
 pub mod private_bits;
+pub mod rounding;
 pub mod slices;
 pub mod tables;

@@ -6,7 +6,7 @@
 //! Bits are bytes 0 or 1, or packed. They become masks of all ones or none: nothing branches.
 
 use crate::simd::path::{Path, dispatched};
-use crate::words::slices;
+use crate::words::{bits as packing, slices};
 
 /// -x where the mask is all ones, x where it is zero.
 #[inline(always)]
@@ -108,6 +108,44 @@ dispatched! {
             sum[i] = sum[i].wrapping_add(part.wrapping_mul(weight));
         });
     }
+}
+
+/// The message of a party in `multiplex_apart`: flips of its `bits`, packed and filled up, then its
+/// `words` masked by both `messages`, modulo 2^`ring_bits`; `share` of what it offers so far.
+pub fn apart_sent(
+    (bits, choices, filling): (&[u8], &[u64], u64),
+    (words, messages, ring_bits): (&[u64], [&[u64]; 2], u32),
+    share: &mut [u64],
+    out: &mut [u64],
+) {
+    let (flips, dense) = out.split_at_mut(choices.len());
+    packing::pack_filled(bits, choices, filling, flips);
+    let mut masked = vec![0; words.len()];
+    sent(Path::best(), words, messages, 0, share, &mut masked);
+    let size = packing::packed_length(words.len(), ring_bits).expect("words fit the memory");
+    let mut bytes = vec![0; size];
+    packing::pack_words(Path::best(), &masked, ring_bits, &mut bytes);
+    packing::whole_words(&bytes, dense);
+}
+
+/// Its shares of all products, once the other party's message `came`: of its own bits' with words,
+/// `kept`, which holds those with its own words so far, and of its own `words`', `given`.
+pub fn apart_came(
+    came: &[u64],
+    (bits, choices, chosen, kept): (&[u8], &[u64], &[u64], &mut [u64]),
+    (words, given): (&[u64], &mut [u64]),
+    ring_bits: u32,
+) {
+    let (flips, dense) = came.split_at(words.len().div_ceil(64));
+    let mut other = vec![0; words.len()];
+    packing::unpack_bits(flips, &mut other);
+    give(Path::best(), words, &other, given);
+    let size = packing::packed_length(bits.len(), ring_bits).expect("words fit the memory");
+    let mut received = vec![0; bits.len()];
+    packing::unpack_words(Path::best(), &packing::bytes_of(dense, size), ring_bits, &mut received);
+    let mut own = vec![0; bits.len()];
+    packing::unpack_bits(choices, &mut own);
+    take(Path::best(), chosen, 0, &received, &own, bits, kept);
 }
 
 /// The low bits of the sender's corrections, as slices.

@@ -7,6 +7,7 @@ from one direction to the other, and oblivious transfers alike; their sum is the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
@@ -66,16 +67,29 @@ def round_parts(
     evaluation_rows: int = 0,
 ) -> dict[str, Cost]:
     """``round_cost`` by what it is for."""
-    numbers, depth, rows = layout.numbers(params), len(label_splits), layout.rows
+    rows = row_parts(params, layout, label_splits, noise_bits, layout.rows, evaluation_rows)
+    trees = tree_parts(params, layout, used, label_splits, prices, noise_bits)
+    return {name: rows.get(name, Cost()) + trees.get(name, Cost()) for name in rows | trees}
+
+
+def row_parts(
+    params: TrainingParams,
+    layout: Layout,
+    label_splits: Sequence[int],
+    noise_bits: int,
+    rows: int,
+    evaluation_rows: int = 0,
+) -> dict[str, Cost]:
+    """What the side of the rows takes of it (``boost.row_side``): of so many training rows.
+
+    ``layout``: of all rows of the job; where rows are in shards each pair of them takes this.
+    """
+    numbers, depth = layout.numbers(params), len(label_splits)
     outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
-    shape, all_rows = matrix_shape(layout, numbers, depth, noise_bits), rows + evaluation_rows
-    candidates = candidates_of(layout, used)
-    dummy_bits = 0 if params.is_hidden else 1 + 2 * index_bits(layout)
-    groups = None
-    if params.interaction_constraints:
-        groups = Groups.of(like_terms(params.interaction_constraints, layout.total_columns))
+    shape = replace(matrix_shape(layout, numbers, depth, noise_bits), rows=rows)
+    all_rows = rows + evaluation_rows
     parts = {LEAVES: widen_leaves_cost(outputs * all_rows, params.learning_rate)}
-    parts |= {ROWS: Cost(), HISTOGRAMS: build_cost(shape, outputs), SPLITS: Cost()}
+    parts |= {ROWS: Cost(), HISTOGRAMS: build_cost(shape, outputs)}
     for level, label in enumerate(label_splits):
         nodes = outputs << level
         # Each row's leaf value, chosen bottom-up.
@@ -83,6 +97,31 @@ def round_parts(
         if level + 1 < depth:
             parts[ROWS] += _kept_cost(params, nodes, label, rows, shape.sum_bits)
             parts[HISTOGRAMS] += build_cost(shape, nodes)
+        if params.is_hidden:
+            shape_of_rows = RowShape(all_rows, layout.columns, layout.all_bins)
+            parts[ROWS] += left_bits_cost(shape_of_rows, nodes)
+    return parts
+
+
+def tree_parts(
+    params: TrainingParams,
+    layout: Layout,
+    used: int,
+    label_splits: Sequence[int],
+    prices: Prices,
+    noise_bits: int,
+) -> dict[str, Cost]:
+    """What the side of the trees takes of it (``boost.grower``): whatever the rows."""
+    numbers, depth = layout.numbers(params), len(label_splits)
+    outputs, candidates = objective_of(params).outputs, candidates_of(layout, used)
+    shape = matrix_shape(layout, numbers, depth, noise_bits)
+    dummy_bits = 0 if params.is_hidden else 1 + 2 * index_bits(layout)
+    groups = None
+    if params.interaction_constraints:
+        groups = Groups.of(like_terms(params.interaction_constraints, layout.total_columns))
+    parts = {HISTOGRAMS: Cost(), SPLITS: Cost()}
+    for level in range(depth):
+        nodes = outputs << level
         rounded = running_cost(shape, nodes * used * layout.all_bins, numbers)
         if not level and not params.is_hidden:
             all_nodes = outputs * ((1 << depth) - 1)
@@ -99,12 +138,7 @@ def round_parts(
             is_monotone=params.is_monotone,
             is_constrained=level > 0 and groups is not None,
         )
-        opening = Cost()
-        if params.is_hidden:
-            shape_of_rows = RowShape(all_rows, layout.columns, layout.all_bins)
-            parts[ROWS] += left_bits_cost(shape_of_rows, nodes)
-        else:
-            opening = opening_cost(nodes, index_bits(layout))
+        opening = Cost() if params.is_hidden else opening_cost(nodes, index_bits(layout))
         if level + 1 == depth:
             weights = leaf_weights_cost(
                 depth, numbers, outputs, params.importance, is_monotone=params.is_monotone

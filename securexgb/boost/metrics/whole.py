@@ -12,7 +12,6 @@ from dataclasses import replace
 from securexgb.boost.importance import ended_rounds
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_sampled
-from securexgb.boost.predict import training_margins
 from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
@@ -29,14 +28,10 @@ def whole_auc(party: Party, state: State) -> dict[str, float]:
     if _have_both(party, bool(model.whole_auc)):
         return model.whole_auc
     if count == len(model.rounds):
-        margins = state.rows.margins()
-        parts = [margins[:, one.rows] for one in sets]
+        parts = [state.rows.margins(one.rows) for one in sets]
     else:
-        moved = training_margins(party, model, model.rounds[:count], [one.table for one in sets])
-        parts, at = [], 0
-        for one in sets:
-            parts.append(one.base + moved[:, at : at + one.truth.rows])
-            at += one.truth.rows
+        margins, first = state.rows.evaluated(model.rounds[:count]), model.layout.rows
+        parts = [margins[:, one.rows.start - first : one.rows.stop - first] for one in sets]
     measured = [Measured(one.name, part, one.truth) for one, part in zip(sets, parts, strict=True)]
     with party.ledger.announced({(Reveal.METRIC, "both"): len(sets)}):
         found = measured_metrics(party, replace(model.params, auc_rows=0), measured, ("auc",))

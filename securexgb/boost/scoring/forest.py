@@ -18,13 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb import _kernels
 from securexgb.boost.ensemble import Round, owned
 from securexgb.mpc.shared import Shared, Words
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-_BLOCK = 64
-"""Rows that are worked on together: their arrays stay within the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,20 +45,26 @@ class Forest:
 
     def __init__(self, rank: int, rounds: Sequence[Round]) -> None:
         trees = owned([tree for trees in zip(*rounds, strict=True) for tree in trees])
-        self.outputs, self._depth = len(rounds[0]), trees[0].depth
-        self._trees = len(trees)
+        self.outputs, self._trees = len(rounds[0]), len(trees)
         owners = np.stack([tree.owners for tree in trees], axis=1)
-        self._own = owners == rank
         self._place = tuple([np.flatnonzero((owners == side).reshape(-1)) for side in (0, 1)])
-        self._rank = rank
         at = self._place[rank]
-        features = np.stack([tree.features for tree in trees], axis=1).reshape(-1)[at]
-        self._features = features
-        self._thresholds = np.stack([t.thresholds for t in trees], 1).reshape(-1, 1)[at]
-        self._missing_left = np.stack([t.missing_left for t in trees], 1).reshape(-1, 1)[at]
-        self._one_hot = np.stack([t.one_hot for t in trees], 1).reshape(-1, 1)[at]
-        self._any_one_hot = bool(self._one_hot.any())
-        self._leaves = np.stack([tree.leaf_values for tree in trees], axis=1)[:, :, None]
+        of_nodes = [
+            np.stack(columns, axis=1).reshape(-1)[at]
+            for columns in zip(
+                *[(t.features, t.thresholds, t.missing_left, t.one_hot) for t in trees],
+                strict=True,
+            )
+        ]
+        features, thresholds, missing_left, one_hot = of_nodes
+        self._half = _kernels.Forest(
+            (owners == rank).view(np.uint8),
+            features.astype(np.uint32),
+            thresholds.astype(np.float64),
+            np.stack([missing_left, one_hot]).astype(np.uint8),
+            np.ascontiguousarray(np.stack([tree.leaf_values for tree in trees], axis=1)),
+            self.outputs,
+        )
 
     def nodes(self, rank: int) -> int:
         """How many nodes party ``rank`` owns."""
@@ -67,42 +72,8 @@ class Forest:
 
     def marks(self, values: Floats) -> Marks:
         """For own columns (n, f)."""
-        rows = values.shape[0]
-        parts = [self._marks(values[at : at + _BLOCK]) for at in range(0, rows, _BLOCK)]
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*[vars(part).values() for part in parts], strict=True)
-        bits, offered, sums = (np.concatenate(column, axis=1) for column in columns)
-        return Marks(bits, offered, sums)
-
-    def _marks(self, values: Floats) -> Marks:
-        rows, trees = values.shape[0], self._trees
-        right = np.zeros((self._own.size, rows), np.bool_)
-        right[self._place[self._rank]] = self._goes_right(values)
-        right = right.reshape(*self._own.shape, rows)
-        reached = np.ones((1, trees, rows), np.bool_)
-        marks = np.empty_like(right)
-        for level in range(self._depth):
-            nodes = slice((1 << level) - 1, (2 << level) - 1)
-            goes, own = right[nodes], self._own[nodes][:, :, None]
-            children = np.empty((2 << level, trees, rows), np.bool_)
-            np.logical_and(reached, goes, out=marks[nodes])
-            np.greater(reached, goes, out=children[0::2])  # reached and not right
-            np.logical_or(marks[nodes], reached & ~own, out=children[1::2])
-            reached = children
-        sums = self._leaves * reached
-        words = np.empty((*self._own.shape, rows), np.uint64)
-        for level in reversed(range(self._depth)):
-            nodes = slice((1 << level) - 1, (2 << level) - 1)
-            left, behind = sums[0::2], sums[1::2]
-            np.subtract(behind, left, out=words[nodes])
-            sums = left + behind * self._own[nodes][:, :, None]
-        flat = self._own.size, rows
-        return Marks(
-            marks.reshape(flat)[self._place[self._rank]],
-            words.reshape(flat)[self._place[1 - self._rank]],
-            sums.reshape(self.outputs, -1, rows).sum(axis=1, dtype=np.uint64),
-        )
+        bits, offered, sums = self._half.marks(np.ascontiguousarray(values))
+        return Marks(bits.view(np.bool_), offered, sums)
 
     def sums(self, rank: int, products: Shared) -> Shared:
         """Products of the nodes of party ``rank``, (nodes, n), by output: (outputs, n)."""
@@ -110,14 +81,6 @@ class Forest:
             return products.sum(axis=0).reshape(1, -1)
         of = self._place[rank] % self._trees // (self._trees // self.outputs)
         return Shared.stack([products[of == output].sum(axis=0) for output in range(self.outputs)])
-
-    def _goes_right(self, values: Floats) -> Flags:
-        """(own nodes, n)."""
-        own = np.ascontiguousarray(values.T)[self._features]
-        right: Flags = own >= self._thresholds
-        if self._any_one_hot:
-            right = np.where(self._one_hot, own == self._thresholds, right)
-        return np.where(np.isnan(own), ~self._missing_left, right)
 
 
 __all__ = ["Forest", "Marks"]

@@ -39,6 +39,8 @@ from securexgb.mpc.strongest import number_bits, strongest
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Numbers = NDArray[np.intp]
+SESSION_ROWS = 1 << 14
+"""For so many rows hidden tables are laid out: a few minutes of a service."""
 REASON_BITS = 1
 """Of margins whose differences are compared: so many more than a margin needs."""
 
@@ -55,12 +57,12 @@ class RowScores:
         check_range(model, len(rounds), steps)
         ring_bits = math.ceil(math.log2(most_margin(model, len(rounds)))) + 2
         self.rounding = Rounding(ring_bits, MARGIN_BITS, steps)
-        self.model = model
+        self.model, self._scale = model, model.numbers.target_scale
         self._party = party
         self._forest: Forest | None = None
         self._hidden: HiddenScores | None = None
         if rounds and model.params.is_hidden:
-            self._hidden = HiddenScores(party, model, rounds)
+            self._hidden = HiddenScores(party, model, rounds, SESSION_ROWS)
         elif rounds:
             self._forest = Forest(party.rank, rounds)
 
@@ -89,7 +91,7 @@ class RowScores:
         if words is None:
             return None
         own = centre if isinstance(centre, float) else centre[rows]
-        return opened_margins(self.model, words.reshape(chosen.shape), self.rounding.steps, own)
+        return opened_margins(words.reshape(chosen.shape), self.rounding.steps, self._scale, own)
 
     def strongest(self, margins: Shared, count: int, *, raised: bool) -> Numbers:
         """Numbers (n, count) at the label party of those of several changes that moved a margin

@@ -27,15 +27,21 @@ from securexgb.mpc.shared import Shared, SharedBits, Words
 
 
 class HiddenScores:
-    """The trees of some rounds of a hidden model, ready for rows; both parties make it alike."""
+    """The trees of some rounds of a hidden model, ready for rows; both parties make it alike.
 
-    def __init__(self, party: Party, model: ModelHalf, rounds: Sequence[Round]) -> None:
+    ``expected``: about so many rows are scored while this lives. Public: what is sent before the
+    first row is laid out for them.
+    """
+
+    def __init__(
+        self, party: Party, model: ModelHalf, rounds: Sequence[Round], expected: int
+    ) -> None:
         trees = [tree for trees in rounds for tree in trees if isinstance(tree, HiddenTree)]
         self._party, self._model, self._rounds = party, model, len(rounds)
         self._depth = trees[0].depth
         self._leaves = Shared(np.stack([tree.leaf_values for tree in trees]))
         tables = SharedBits(_by_level(trees), len(trees) * trees[0].nodes)
-        shape = RowShape(0, model.layout.columns, model.layout.all_bins)
+        shape = RowShape(expected, model.layout.columns, model.layout.all_bins)
         self._tables = FixedTables(party, shape, tables)
 
     def margins(self, features: NDArray[np.float64], ring_bits: int | None = None) -> Shared:

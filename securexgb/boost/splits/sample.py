@@ -20,15 +20,16 @@ from securexgb.boost.params import TrainingParams
 
 
 def sampled_rows(
-    coins: Prg, params: TrainingParams, layout: Layout, tree: int
+    coins: Prg, params: TrainingParams, rows: slice, tree: int
 ) -> NDArray[np.uint64] | None:
-    """1 for each row of the sample, else 0, shape (rows,); None where all rows are in it.
+    """1 for each of these training rows that is in the sample, else 0; None where all rows are.
 
-    As in xgboost, each row is drawn by itself with probability ``subsample``.
+    As in xgboost, each row is drawn by itself with probability ``subsample``; its coin follows from
+    its number, whichever rows are asked for.
     """
     if params.subsample >= 1.0:
         return None
-    words = _coins(coins, params, "rows", tree).words(layout.rows)
+    words = _coins(coins, params, "rows", tree).words_at(rows.start, rows.stop - rows.start)
     return (words < np.uint64(int(params.subsample * 2.0**64))).astype(np.uint64)
 
 

@@ -1,9 +1,8 @@
 """One side's rows from its table: which column is what, checked column by column.
 
-Each side reads its own file only. What is wrong is said with the side, the file
-and the column, never with a value of the data: the message may end up in a log. The text of a
-field is a note of the error (``add_note``), which people are shown and no log keeps.
-A null and NaN are both "missing"; infinity and text are refused.
+Each side reads its own file only. What is wrong is said with the side, the file and the column,
+never with a value of the data: the message may end up in a log. The text of a field is a note of
+the error (``add_note``), for people, and kept by no log. A null and NaN are "missing".
 
 Of a file that was aligned with the other side's only the rows are taken that both have, in the
 order that both have agreed on; rows in messages have their numbers in the file all the same.
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +29,7 @@ from securexgb.jobs.data.ids import Numbered, different_ids, id_texts, in_file, 
 from securexgb.jobs.data.labels import LabelKinds, class_labels, numeric_labels
 from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import Table
 from securexgb.terms.party import MISSING, PartyConfig
 
 Reals = NDArray[np.float64]
@@ -75,6 +75,12 @@ class ColumnRoles:
         """The columns whose fields stay as they are."""
         return tuple(dict.fromkeys((*self.ids, *self.keys)))
 
+    def ways(self, leave_out: Sequence[str] = ()) -> CsvWays:
+        """How a CSV file of these columns is read."""
+        texts = tuple(name for name in (self.label, *leave_out) if name is not None)
+        categorical = self.categorical if self.categories is None else tuple(self.categories)
+        return CsvWays(self.as_text, texts, categorical, self.missing)
+
     def categories_in(self, table: SideTable, names: Sequence[str]) -> dict[str, Names]:
         """The names of all categories of the categorical columns among these."""
         if self.categories is not None:
@@ -83,7 +89,7 @@ class ColumnRoles:
             name
             for name in names
             if name in self.categorical
-            or (self.finds_categories and pa.types.is_dictionary(table.whole[name].type))
+            or (self.finds_categories and pa.types.is_dictionary(table.kind(name)))
         ]
         strange = set(self.categorical) - set(names)
         if strange:
@@ -105,104 +111,171 @@ def read_side(
 
     ``common``: the rows that both sides have, from 0, in the common order; None: all rows.
     """
-    texts = tuple(name for name in (roles.label, *leave_out) if name is not None)
-    categorical = roles.categorical if roles.categories is None else tuple(roles.categories)
-    ways = CsvWays(roles.as_text, texts, categorical, roles.missing)
-    table = read_table(path, side, ways)
+    table = read_table(path, side, roles.ways(leave_out))
     return rows_of(SideTable(table, path, side, common), roles, leave_out)
 
 
 def rows_of(table: SideTable, roles: ColumnRoles, leave_out: Sequence[str] = ()) -> Rows:
     """Rows of a table that was read before; as ``read_side``."""
-    label, side, held = roles.label, table.side, table.whole.column_names
-    if roles.is_label_optional and label not in held:
-        label = None
-    numbers = (roles.weight, roles.base_margin)
-    taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
-    twice = next((name for name in taken if taken.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"{side}: column {twice!r} is named for two of label, weight, base margin and id: each "
-            "is a column of its own"
-        )
-    names = roles.features
-    if names is None:
-        names = tuple(name for name in held if name not in (*taken, *leave_out))
-    for name in (*names, *taken, *leave_out):
-        if name not in held:
-            raise DataError(f"{side}: {table.path} has no column {name!r}")
-        if name in names and name in taken:
-            raise UsageError(
-                f"{side}: column {name!r} is named both as a feature and as label, weight, base "
-                "margin or id"
-            )
-    categories = roles.categories_in(table, names)
-    _refuse_texts({name: table.whole[name] for name in names if name not in categories}, side)
-    return replace(_rows(table, roles, names, label, categories), categories=categories)
+    found = SideColumns.of(table, roles, leave_out)
+    columns = [found.values(name) for name in found.names]
+    about = found.about()
+    return Rows(
+        values=np.column_stack(columns) if columns else np.empty((table.count, 0)),
+        column_names=found.names,
+        labels=about.labels,
+        weights=about.weights,
+        ids=found.ids(),
+        classes=about.classes,
+        base_margin=about.base_margin,
+        categories=found.categories,
+    )
+
+
+class Held(Protocol):
+    """A table by columns: one of Arrow, or a file that is read column by column."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray: ...
 
 
 @dataclass(frozen=True, repr=False)
 class SideTable:
-    """A side's file, of which ``common`` are the rows that count; None: all."""
+    """A side's file, of which ``common`` are the rows that count; None: all.
 
-    whole: pa.Table
+    ``held``: which of the file's rows, from 0, ``whole`` has been read with; None: all.
+    """
+
+    whole: Held
     path: Path
     side: str
     common: NDArray[np.int64] | None = None
+    held: NDArray[np.int64] | None = None
 
     @property
     def count(self) -> int:
         return int(self.whole.num_rows if self.common is None else self.common.size)
 
+    @property
+    def numbered(self) -> Numbered:
+        """Numbers of the rows that count, in the file."""
+        return in_file(self.common if self.held is None else self.held)
+
     def __getitem__(self, name: str) -> pa.ChunkedArray:
         column = self.whole[name]
         return column if self.common is None else column.take(pa.array(self.common))
 
+    def kind(self, name: str) -> pa.DataType:
+        """A column's type."""
+        return self.whole.schema.field(name).type
+
     def numbers(self, name: str) -> Reals:
-        return _numbers(self[name], name, self.side, in_file(self.common))
+        return _numbers(self[name], name, self.side, self.numbered)
 
     def where(self, kind: str, *names: str) -> str:
         return f"{self.side}: {kind} column {', '.join(map(repr, names))}"
 
 
-def _rows(
-    table: SideTable,
-    roles: ColumnRoles,
-    names: Sequence[str],
-    label: str | None,
-    categories: Mapping[str, Names],
-) -> Rows:
-    columns = [
-        numbered(table[name].to_pylist(), categories[name])
-        if name in categories
-        else table.numbers(name)
-        for name in names
-    ]
-    labels = classes = weights = base_margin = ids = None
-    if label is not None:
-        found = _labels(table, label)
-        where = table.where("label", label)
-        if roles.labels.count is None:
-            labels = numeric_labels(found, where)
-        else:
-            labels, classes = class_labels(found, where, roles.labels)
-    if roles.weight is not None:
-        weights = table.numbers(roles.weight)
-        if not (weights >= 0).all():
-            where = table.where("weight", roles.weight)
-            raise DataError(f"{where} has a missing or a negative value")
-    if roles.base_margin is not None:
-        base_margin = table.numbers(roles.base_margin)
-        if np.isnan(base_margin).any():
-            where = table.where("base margin", roles.base_margin)
-            raise DataError(f"{where} has a missing value, and every row begins with one")
-    if roles.ids:
-        where = table.where("id", *roles.ids)
-        may_be = roles.id is None
-        texts = joined_ids([id_texts(table[name], where, may_be_days=may_be) for name in roles.ids])
-        ids = different_ids(texts, where, in_file(table.common))
-    values = np.column_stack(columns) if columns else np.empty((table.count, 0))
-    return Rows(values, tuple(names), labels, weights, ids, classes, base_margin=base_margin)
+@dataclass(frozen=True, eq=False, repr=False)
+class AboutRows:
+    """What there may be of rows beside their columns; as in ``Rows``."""
+
+    labels: Reals | None
+    classes: tuple[Any, ...] | None
+    weights: Reals | None
+    base_margin: Reals | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SideColumns:
+    """Which columns of a table are what, and what each of them says.
+
+    ``names``: of the features, in order; ``label``: None where there is none; ``categories``: the
+    names of all categories of the categorical features.
+    """
+
+    table: SideTable
+    roles: ColumnRoles
+    names: tuple[str, ...]
+    label: str | None
+    categories: dict[str, Names]
+
+    @staticmethod
+    def of(table: SideTable, roles: ColumnRoles, leave_out: Sequence[str] = ()) -> SideColumns:
+        """DataError for columns that are not there or are no numbers, UsageError for roles that do
+        not go together."""
+        label, side, held = roles.label, table.side, table.whole.column_names
+        if roles.is_label_optional and label not in held:
+            label = None
+        numbers = (roles.weight, roles.base_margin)
+        taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
+        twice = next((name for name in taken if taken.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(
+                f"{side}: column {twice!r} is named for two of label, weight, base margin and id: "
+                "each is a column of its own"
+            )
+        names = roles.features
+        if names is None:
+            names = tuple(name for name in held if name not in (*taken, *leave_out))
+        for name in (*names, *taken, *leave_out):
+            if name not in held:
+                raise DataError(f"{side}: {table.path} has no column {name!r}")
+            if name in names and name in taken:
+                raise UsageError(
+                    f"{side}: column {name!r} is named both as a feature and as label, weight, "
+                    "base margin or id"
+                )
+        categories = roles.categories_in(table, names)
+        _refuse_texts(table, [name for name in names if name not in categories])
+        return SideColumns(table, roles, tuple(names), label, categories)
+
+    def values(self, name: str) -> Reals:
+        """One feature, (n,)."""
+        if name in self.categories:
+            parts, known = self.table[name].chunks, self.categories[name]
+            return np.concatenate([np.empty(0), *(numbered(p.to_pylist(), known) for p in parts)])
+        return self.table.numbers(name)
+
+    def about(self) -> AboutRows:
+        """Labels, weights and base margins; DataError where they cannot be."""
+        table, roles = self.table, self.roles
+        labels = classes = weights = base_margin = None
+        if self.label is not None:
+            found = _labels(table, self.label)
+            where = table.where("label", self.label)
+            if roles.labels.count is None:
+                labels = numeric_labels(found, where)
+            else:
+                labels, classes = class_labels(found, where, roles.labels)
+        if roles.weight is not None:
+            weights = table.numbers(roles.weight)
+            if not (weights >= 0).all():
+                where = table.where("weight", roles.weight)
+                raise DataError(f"{where} has a missing or a negative value")
+        if roles.base_margin is not None:
+            base_margin = table.numbers(roles.base_margin)
+            if np.isnan(base_margin).any():
+                where = table.where("base margin", roles.base_margin)
+                raise DataError(f"{where} has a missing value, and every row begins with one")
+        return AboutRows(labels, classes, weights, base_margin)
+
+    def ids(self) -> tuple[str, ...] | None:
+        """Every row's id; None where nobody compares them. DataError where two are the same."""
+        table, names = self.table, self.roles.ids
+        if not names:
+            return None
+        where, may_be = table.where("id", *names), self.roles.id is None
+        texts = joined_ids([id_texts(table[name], where, may_be_days=may_be) for name in names])
+        return different_ids(texts, where, table.numbered)
 
 
 def needed_file(path: Path | None, key: str, side: str) -> Path:
@@ -218,6 +291,35 @@ def needed_sets(config: PartyConfig) -> None:
     """The evaluation files that the settings name must be there."""
     for name, path in config.eval_data.items():
         needed_file(path, f"eval_data.{name}", config.name)
+
+
+def roles_of(
+    federation: Federation,
+    *,
+    columns: Sequence[str] | None = None,
+    classes: Sequence[Any] | None = None,
+    categories: Mapping[str, Names] | None = None,
+    is_label_optional: bool = False,
+) -> ColumnRoles:
+    """Which column of this side's files is what, by the settings and the terms; see
+    ``load_rows``."""
+    config, terms = federation.config, federation.terms
+    if config.role == "label" and config.label_column is None:
+        raise UsageError(f"{config.name}: name label_column in party.toml")
+    return ColumnRoles(
+        features=tuple(columns) if columns is not None else config.feature_columns,
+        label=config.label_column,
+        weight=None if is_label_optional else config.weight_column,
+        base_margin=config.base_margin_column,
+        id=federation.id_column,
+        keys=federation.key_columns,
+        is_label_optional=is_label_optional,
+        labels=LabelKinds.of(terms.training, terms.positive_label, classes),
+        missing=config.missing_texts,
+        categorical=config.categorical_columns,
+        finds_categories=terms.training.enable_categorical,
+        categories=categories,
+    )
 
 
 def load_rows(
@@ -239,21 +341,12 @@ def load_rows(
     weights.
     """
     config, terms = federation.config, federation.terms
-    if config.role == "label" and config.label_column is None:
-        raise UsageError(f"{config.name}: name label_column in party.toml")
-    roles = ColumnRoles(
-        features=tuple(columns) if columns is not None else config.feature_columns,
-        label=config.label_column,
-        weight=None if is_label_optional else config.weight_column,
-        base_margin=config.base_margin_column,
-        id=federation.id_column,
-        keys=federation.key_columns,
-        is_label_optional=is_label_optional,
-        labels=LabelKinds.of(terms.training, terms.positive_label, classes),
-        missing=config.missing_texts,
-        categorical=config.categorical_columns,
-        finds_categories=terms.training.enable_categorical,
+    roles = roles_of(
+        federation,
+        columns=columns,
+        classes=classes,
         categories=categories,
+        is_label_optional=is_label_optional,
     )
     found = find(federation, path, data_set)
     common = None if found is None else found.rows
@@ -267,7 +360,7 @@ def load_rows(
     return rows
 
 
-def check_agreed_columns(federation: Federation, rows: Rows) -> None:
+def check_agreed_columns(federation: Federation, rows: Table) -> None:
     """Refuse training columns that are not those that the terms fix (``DataError``)."""
     config, fixed = federation.config, federation.terms.columns_sha256
     agreed = fixed.label if config.role == "label" else fixed.feature
@@ -292,17 +385,18 @@ def load_sets(
     return [(name, read(path, data_set=f"eval.{name}")) for name, path in named]
 
 
-def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
+def _refuse_texts(table: SideTable, names: Sequence[str]) -> None:
     """One DataError for all columns that are no numbers."""
-    told = {
-        name: (str(column.type), column.to_pylist())
-        for name, column in columns.items()
-        if not any(is_kind(column.type) for is_kind in (*_NUMERIC, pa.types.is_null))
-    }
-    if told:
-        raise not_numeric(f"{side}: ", told)
+    kinds = (*_NUMERIC, pa.types.is_null)
+    texts = [name for name in names if not any(is_kind(table.kind(name)) for is_kind in kinds)]
+    if texts:
+        shown = {name: table.whole[name].to_pylist() for name in texts[:_SHOWN]}
+        told = {name: (str(table.kind(name)), shown.get(name, ())) for name in texts}
+        raise not_numeric(f"{table.side}: ", told)
 
 
+_SHOWN = 20
+"""Columns that a message names."""
 _AS_CATEGORIES = (
     "enable_categorical of the terms and categorical_columns of party.toml; simulate --categorical"
 )
@@ -314,13 +408,14 @@ def not_numeric(
     """The error for columns (type, values) that are no numbers: the row of the first value that is
     none is in the message, its text in a note. ``how``: they are taken as categories."""
     found = {
-        name: (kind, *_first_text(values)) for name, (kind, values) in list(columns.items())[:20]
+        name: (kind, *_first_text(values))
+        for name, (kind, values) in list(columns.items())[:_SHOWN]
     }
     listed = ", ".join(
         f"{name!r} (read as {kind}, first in data row {row})"
         for name, (kind, row, _) in found.items()
     )
-    more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
     is_one = len(columns) == 1
     has_commas = any(DECIMAL_COMMA.fullmatch(text) for _, _, text in found.values())
     error = DataError(

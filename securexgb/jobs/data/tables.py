@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,26 +58,39 @@ class CsvWays:
 
 def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
     """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
+    is_of_parquet = is_parquet(path)
+    with reading(path, side):
+        names = pa.parquet.read_schema(path).names if is_of_parquet else []
+        check_names(names, path, side)
+        table = pa.parquet.read_table(path) if is_of_parquet else _read_csv(path, ways)
+        names = table.column_names  # decoded here
+        table.validate(full=True)  # texts are looked at here
+    check_names(names, path, side)
+    check_has_rows(table.num_rows, path, side)
+    return table
+
+
+@contextmanager
+def reading(path: Path, side: str) -> Iterator[None]:
+    """What cannot be read within the block is a DataError, UsageError where there is no file."""
     if not is_file(path):
         raise UsageError(f"{side}: there is no file {path}")
     is_of_parquet = is_parquet(path)
     try:
         _check_kind(path, side, is_of_parquet)
-        names = pa.parquet.read_schema(path).names if is_of_parquet else []
-        _check_names(names, path, side)
-        table = pa.parquet.read_table(path) if is_of_parquet else _read_csv(path, ways)
-        names = table.column_names  # decoded here
-        table.validate(full=True)  # texts are looked at here
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         refuse_machine("read", path, error)
         if isinstance(error, UnicodeDecodeError) or "invalid utf8" in str(error).lower():
             line = "" if is_of_parquet else _first_strange_line(path)
             raise DataError(f"{side}: {path} is not UTF-8 text{line}: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
-    _check_names(names, path, side)
-    if table.num_rows == 0:
+
+
+def check_has_rows(count: int, path: Path, side: str) -> None:
+    """DataError for a file without rows."""
+    if count == 0:
         raise DataError(f"{side}: {path} has no rows")
-    return table
 
 
 def is_parquet(path: Path) -> bool:
@@ -92,7 +106,8 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _check_names(names: Sequence[str], path: Path, side: str) -> None:
+def check_names(names: Sequence[str], path: Path, side: str) -> None:
+    """DataError for two columns of one name."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")

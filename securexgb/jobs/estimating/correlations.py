@@ -234,7 +234,7 @@ def scoring_traffic(job: Job, rows: int, budget: Budget, machine: Machine) -> Se
     dealt = _Dealt(()) if job.method.has_dealer else None
     transfers = made.transfers
     if job.params.is_hidden:
-        shape = RowShape(0, job.layout.columns, job.layout.all_bins)
+        shape = RowShape(rows, job.layout.columns, job.layout.all_bins)
         for plans in session_layouts(shape, job.params.n_estimators * job.nodes_a_round):
             upload(plans, transfers)
             look_up(plans, rows, transfers)

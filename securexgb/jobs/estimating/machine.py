@@ -1,9 +1,7 @@
 """How fast this machine is: prices that were measured once, times what a short trial says now.
 
-Prices are of one core of the machine of docs/benchmarks.md. Three things are tried, by processor
-time, the fastest of many repetitions: steps on few words (an interpreter's work), on many (memory
-and arithmetic), and kernels that correlations are made by. Each is compared with what it took
-there.
+Prices are of one core of the machine of docs/benchmarks.md; what is tried, and how, is in
+``trial``.
 """
 
 from __future__ import annotations
@@ -11,11 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from time import process_time
 from typing import Any
-
-import numpy as np
 
 from securexgb import _kernels
 from securexgb.correlations.digits import DigitTransfers
@@ -25,7 +19,7 @@ from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
-from securexgb.mpc.shared import Shared
+from securexgb.jobs.estimating.trial import begun
 
 SECONDS_A_ROUND = 0.65e-3
 """Of a party's protocols and its link's thread; from W1 and W2 of docs/benchmarks.md."""
@@ -57,12 +51,6 @@ PRODUCTS: Mapping[str, tuple[float, float]] = {
 the instructions that there are, the best of them that has a price. avx512:
 docs/homomorphic.md, "Figures". avx2: batches of 16 to 128 vectors, processor time on such a machine
 beside other work; without, as it was found before."""
-
-_ROUND, _MEGABYTE, _KERNELS = 11e-6, 18.5e-6, 110e-6
-"""What the trials took on the machine of the prices."""
-_SHORT, _LONG = 64, 1 << 12
-_REPEAT = 64
-_MESSAGES = 8
 
 
 @dataclass(frozen=True)
@@ -133,34 +121,7 @@ def price(kind: Kind[Any]) -> float:
     raise LookupError(f"no price was measured for {kind.name}")
 
 
-@cache
 def this_machine() -> Machine:
-    """What a short trial says, once a process."""
-    trials = [
-        (_worked(_SHORT, 200) / 200, _worked(_LONG, 10) / 10, _made()) for _ in range(_REPEAT)
-    ]
-    short, long, kernels = (min(of_one) for of_one in zip(*trials, strict=True))
-    return Machine(short / _ROUND, long / _MEGABYTE, kernels / _KERNELS, float(os.cpu_count() or 1))
-
-
-def _worked(count: int, times: int) -> float:
-    """Processor seconds of local steps on shares of so many numbers."""
-    numbers, bits = Shared(np.arange(count, dtype=np.uint64)), np.uint64(7)
-    began = process_time()
-    for _ in range(times):
-        more = numbers + numbers.scale(3)
-        parts = Shared.stack([more, more - numbers]).reshape(-1)
-        np.right_shift(parts.words, bits, out=parts.words)
-    return process_time() - began
-
-
-def _made() -> float:
-    """Processor seconds of messages of triples; like all of these so small that the system is not
-    asked for memory, which takes more or less by what the process did before."""
-    count, bits = 1 << 7, 64
-    zero = np.arange(count * bits, dtype=np.uint64)
-    keys, other = zero[:count], zero[::-1].copy()
-    began = process_time()
-    for _ in range(_MESSAGES):
-        _kernels.ot_products_send(zero, other, keys, bits)
-    return process_time() - began
+    """What a trial says that was begun before, or is now; once a process."""
+    found = begun().speeds()
+    return Machine(found.short, found.long, found.kernels, float(os.cpu_count() or 1))

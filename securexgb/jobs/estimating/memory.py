@@ -12,6 +12,7 @@ from securexgb.arith.bits import words_per
 from securexgb.boost.costs.trees import candidates_of
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.rows import sending_block
+from securexgb.boost.scoring.row_scores import SESSION_ROWS
 from securexgb.boost.splits.split import MOST_CANDIDATES
 from securexgb.correlations.rows import RowShape
 from securexgb.he.layout import Layout as Batch
@@ -92,10 +93,11 @@ def disk_of(job: Job, rank: int) -> Disk:
 
 
 def session_bytes(job: Job, rank: int) -> tuple[int, int]:
-    """Of a session of predictions: this side's tables, and what both send before the first row."""
+    """Of a session of predictions as a service has it: this side's tables, and what both send
+    before the first row."""
     if not job.params.is_hidden:
         return 0, 0
-    shape = RowShape(0, job.layout.columns, job.layout.all_bins)
+    shape = RowShape(SESSION_ROWS, job.layout.columns, job.layout.all_bins)
     parts = session_layouts(shape, job.params.n_estimators * job.nodes_a_round)
     own = [plans[rank] for plans in parts]
     sent = [plan.upload_bytes for plans in parts for plan in plans if plan is not None]

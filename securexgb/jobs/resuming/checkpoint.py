@@ -1,8 +1,9 @@
 """Checkpoints: one party's state on disk after every round, to resume a training from.
 
 A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own halves of the trees
-of round N, one for each output, as in a model file), ``margins-N.npz`` (own shares of all
-margins after N rounds, for the last two) and, of a finished training whose terms ask for it,
+of round N, one for each output, as in a model file), ``margins-N.npz`` (own shares of the margins
+of the rows that are here after N rounds, for the last two; a range of rows in a process of its own
+has a directory of its own with these alone) and, of a finished training whose terms ask for it,
 ``ending.npz`` (what was opened when it had ended: importance, and the auc of all rows). Every file
 is written whole or not at all, the trees last, so that a round that is there is complete. No
 correlation and no mask is ever written. With a key every file is encrypted.
@@ -110,12 +111,13 @@ class Ending:
 class LoadedCheckpoint:
     """What a directory holds.
 
-    ``margins``: after how many rounds they are known. ``ending``: of a finished training.
+    ``margins``: after how many rounds they are known, as whoever keeps the rows says. ``ending``:
+    of a finished training.
     """
 
     state: TrainingState
     rounds: tuple[SavedRound, ...]
-    margins: frozenset[int]
+    margins: frozenset[int] = frozenset()
     ending: Ending = Ending()
 
 
@@ -162,9 +164,9 @@ class CheckpointStore:
 
         DataError for what cannot be gone on from, with the file that may be removed.
         """
-        if not self._path("state.json").exists():
+        state = self.state()
+        if state is None:
             return None
-        state = self._training = self._state()
         rounds: list[SavedRound] = []
         while self._path(f"tree-{len(rounds)}.npz").exists():
             try:
@@ -172,8 +174,20 @@ class CheckpointStore:
             except DataError as error:
                 self._pass_over(len(rounds), error)
                 break
-        known = {n for n, newest in enumerate(rounds, 1) if self._has_margins(n, newest.session)}
-        return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._ending())
+        return LoadedCheckpoint(state, tuple(rounds), ending=self._ending())
+
+    def margins_known(self, sessions: Sequence[str]) -> frozenset[int]:
+        """After how many rounds, which were grown in these sessions, margins can be taken up."""
+        if self.state() is None:
+            return frozenset()
+        return frozenset(n for n, newest in enumerate(sessions, 1) if self._has_margins(n, newest))
+
+    def state(self) -> TrainingState | None:
+        """Which training is here, if any."""
+        if not self._path("state.json").exists():
+            return None
+        self._training = self._state()
+        return self._training
 
     def _pass_over(self, number: int, error: DataError) -> None:
         """Leave out the damaged round ``number``; the error again unless it is the newest."""
@@ -201,14 +215,17 @@ class CheckpointStore:
             return False
         return True
 
-    def save(self, count: int, newest: SavedRound, margins: Words) -> None:
-        """Write round number ``count - 1`` and the margins after it, of all rows."""
-        self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
+    def save_margins(self, count: int, session: str, margins: Words) -> None:
+        """Write the margins after ``count`` rounds; the last of them was grown in ``session``."""
+        self._write_arrays(self._margins_path(count).name, {"margins": margins}, session)
+        remove(self._margins_path(count - _KEPT_MARGINS))
+
+    def save(self, count: int, newest: SavedRound) -> None:
+        """Write round number ``count - 1``, after the margins that belong to it."""
         # What may be there is of fewer trees.
         remove(self._path(_ENDING))
         arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
-        remove(self._margins_path(count - _KEPT_MARGINS))
 
     def save_ending(self, ending: Ending) -> None:
         """Write what was opened when the training had ended."""

@@ -16,8 +16,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, TermsDiffer
 from securexgb.federation.session import Federation
-from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
+from securexgb.jobs.table import Table
 from securexgb.model.files import load_half
 from securexgb.storage.sealed import find_key
 
@@ -41,7 +41,7 @@ class EarlierRun:
         going_on(federation.terms.training, half)
         return EarlierRun(run, half, RunRecord.read(run).classes)
 
-    def check(self, side: str, rows: Rows) -> None:
+    def check(self, side: str, rows: Table) -> None:
         """DataError for training rows of other classes."""
         if rows.classes is None or self.classes is None:
             return
@@ -51,7 +51,7 @@ class EarlierRun:
                 "class counts as 1 (positive_label): a model goes on with the same classes"
             )
 
-    def matches(self, federation: Federation, rows: Rows | None) -> str:
+    def matches(self, federation: Federation, rows: Table | None) -> str:
         """What this model is, in words; an error where training rows are not its."""
         if rows is not None:
             has_base_margin = federation.terms.training.has_base_margin

@@ -1,4 +1,4 @@
-"""Trying again by itself: after a lost link, a lost dealer or a lost other side.
+"""Trying again by itself: after a lost link, dealer, shard or other side.
 
 Only what the network, or a process that died or was stopped, may have done is tried again: exit
 code 3, and 7 where the other side says that this is what stopped it. Whatever somebody refuses, or
@@ -22,11 +22,13 @@ from securexgb.errors import (
     PeerGone,
     PeerTimeout,
     SecureXGBError,
+    ShardGone,
     StoppedByPeer,
 )
 
 T = TypeVar("T")
-_LOST = frozenset(kind.__name__ for kind in (PeerError, PeerGone, PeerTimeout, DealerGone))
+_KINDS = (PeerError, PeerGone, PeerTimeout, DealerGone, ShardGone)
+_LOST = frozenset(kind.__name__ for kind in _KINDS)
 """What the other side may have lost; who stopped it may start it again."""
 AGAIN_SECONDS = 60.0
 """So long a try waits at least for the other side to come back."""

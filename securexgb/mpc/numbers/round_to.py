@@ -28,23 +28,24 @@ secret sharing with an order of its own: nothing rests on a cipher but the trans
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from securexgb.arith.bits import pack_dense, unpack_bits, unpack_dense, words_per
+from securexgb import _kernels
+from securexgb.arith.bits import pack_dense, unpack_dense, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers, Transfers
 from securexgb.errors import UsageError
 from securexgb.mpc.compare import signed
 from securexgb.mpc.packed import packed_words
-from securexgb.mpc.padding import pack_filled
+from securexgb.mpc.padding import filling
 from securexgb.mpc.party import ROLES, Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 
-_ONE = np.uint64(1)
 _MESSAGE_BITS = 128
 """Of a transfer: a word for each of the two carries."""
 
@@ -86,6 +87,13 @@ class Rounding:
     def entry_bits(self) -> int:
         """Of what the receiver opens at a level: the lowest one's, the longest."""
         return self.result_bits + self.bits - 1
+
+    @cached_property
+    def rounder(self) -> _kernels.Rounder:
+        """What makes and reads the messages, where bits are rounded off."""
+        return _kernels.Rounder(
+            self.ring_bits, self.bits, self.factor, self.result_bits, self.entry_bits
+        )
 
     @property
     def _common(self) -> int:
@@ -156,87 +164,16 @@ def _exact(party: Party, own: Words, rank: int, how: Rounding) -> Words:
 
 
 def _receive(party: Party, own: Words, ends: ReceivedTransfers, how: Rounding) -> Words:
-    count, bits, rank = own.size, how.bits, party.rank
-    part = own * np.uint64(how.factor)
-    asked = np.empty((bits + 1, count), np.uint64)
-    asked[:bits] = part >> _levels(bits) & _ONE
-    asked[bits] = own >> np.uint64(how.ring_bits - 1)
-    flips = pack_filled(party, asked.astype(np.uint8).reshape(-1)) ^ ends.choices
+    count, rank, rounder = own.size, party.rank, how.rounder
+    flips = rounder.ask(own, ends.choices, filling(party, (how.bits + 1) * count))
     party.pass_words(rank, flips, flips.size)
     sent = party.pass_words(1 - rank, flips, how.answer_words(count))
-    entries = unpack_dense(sent, 4 * bits * count, how.entry_bits).reshape(-1, count)
-    lowest, highest = entries[:4].reshape(2, 2, count)
-    upper = entries[4:].reshape(bits - 1, 2, 2, count)
-    chosen = ends.chosen[:, : asked.size].reshape(2, bits + 1, count)
-    ones = np.uint64(0) - asked  # masks: all bits set where the bit is
-    # Of both entries for each carry those for the own bits; none is read by an index of a secret.
-    found = upper[:, 0] ^ (upper[:, 0] ^ upper[:, 1]) & ones[1:bits, None]
-    found ^= chosen[:, 1:bits].swapaxes(0, 1)
-    low = (_ONE << np.uint64(how.entry_bits)) - _ONE
-    opened = _one_of(lowest, ones[0]) ^ chosen[0, 0]
-    for level in found:
-        pointer = np.uint64(0) - (opened & _ONE)
-        opened = (_one_of(level, pointer) ^ opened >> _ONE) & low
-    wraps = _one_of(highest, ones[bits]) ^ chosen[0, bits]
-    total = opened + wraps + (part >> np.uint64(bits))
-    return signed(total, how.result_bits).view(np.uint64)
-
-
-def _one_of(pair: Words, is_second: Words) -> Words:
-    """The first of a pair (2, n), or where the mask is set the second one."""
-    words: Words = pair[0] ^ (pair[0] ^ pair[1]) & is_second
-    return words
-
-
-def _levels(bits: int) -> Words:
-    return np.arange(bits, dtype=np.uint64)[:, None]
+    return rounder.open(own, ends.chosen, sent)
 
 
 def _send(party: Party, own: Words, ends: SentTransfers, how: Rounding) -> Words:
-    count, bits, rank = own.size, how.bits, party.rank
-    packed = party.pass_words(1 - rank, own, words_per((bits + 1) * count))
-    flips = unpack_bits(packed, (bits + 1) * count).astype(np.uint64).reshape(bits + 1, count)
-    messages = [end[:, : flips.size].reshape(2, bits + 1, count) for end in (ends.zero, ends.one)]
-    swap = (messages[0] ^ messages[1]) & (np.uint64(0) - flips)
-    pads = np.stack([messages[0] ^ swap, messages[1] ^ swap])  # x, carry's place, level, n
-    entries = _entries(party, own, pads, how)
-    words = pack_dense(np.concatenate(entries), how.entry_bits)
+    count, rank, rounder = own.size, party.rank, how.rounder
+    flips = party.pass_words(1 - rank, own, words_per((how.bits + 1) * count))
+    random = party.private.words(rounder.random_words(count))
+    words = rounder.answer(own, ends.zero, ends.one, flips, random)
     return party.pass_words(rank, words, words.size)
-
-
-def _entries(party: Party, own: Words, pads: Words, how: Rounding) -> tuple[Words, Words, Words]:
-    """Of the lowest bit (2, n), of the highest one, and of all others (4 (bits - 1), n), masked by
-    ``pads`` (2, 2, bits + 1, n): by the receiver's bit, the carry's place and the level."""
-    count, bits, width = own.size, how.bits, how.result_bits
-    offset, half = 1 << (how.ring_bits - 2), 1 << (bits - 1)
-    added = np.uint64((half - offset * how.factor) % (1 << 64))
-    part = own * np.uint64(how.factor) + added
-    set_bits = part >> _levels(bits) & _ONE
-    drawn = party.private.words((2 * (bits - 1) + 1) * count)
-    masks, random = drawn[:count], drawn[count:].reshape(2, bits - 1, count)
-    # The longest first: a level's entries have a bit less than those below it.
-    longest = how.entry_bits - 1 - np.arange(bits - 1)[:, None]
-    keys = random & (_ONE << longest.astype(np.uint64)) - _ONE
-    pointers = party.private.words(-(-(bits - 1) * count // 64)) if bits > 1 else masks[:0]
-    pointer = unpack_bits(pointers, (bits - 1) * count).astype(np.uint64)
-    pointer = pointer.reshape(bits - 1, count)
-    last = (part >> np.uint64(bits)) + masks
-    values = np.empty((2, bits, count), np.uint64)
-    values[:, -1] = np.stack([last, last + _ONE]) & ((_ONE << np.uint64(width)) - _ONE)
-    values[0, :-1] = keys[0] << _ONE | pointer
-    values[1, :-1] = keys[1] << _ONE | pointer ^ _ONE
-    step = values[0] ^ values[1]
-    lowest = values[0, 0] ^ pads[:, 0, 0]
-    lowest[1] ^= step[0] & (np.uint64(0) - set_bits[0])
-    wrapped = np.uint64(-(how.factor << how.ring_bits >> bits) % (1 << 64))
-    top = own >> np.uint64(how.ring_bits - 1)
-    highest = np.stack([top * wrapped - masks, wrapped - masks])
-    highest ^= pads[:, 0, bits]
-    upper = np.empty((bits - 1, 2, 2, count), np.uint64)
-    for place in (0, 1):
-        carry = pointer ^ np.uint64(place)
-        key = keys[0] ^ (keys[0] ^ keys[1]) & (np.uint64(0) - carry)
-        for x, after in enumerate((set_bits[1:] & carry, set_bits[1:] | carry)):
-            chosen = step[1:] & (np.uint64(0) - after)
-            upper[:, x, place] = values[0, 1:] ^ chosen ^ key ^ pads[x, place, 1:bits]
-    return lowest, highest, upper.reshape(-1, count)

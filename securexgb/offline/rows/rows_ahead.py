@@ -27,7 +27,7 @@ from securexgb.correlations.rows import RowBits, RowShape
 from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
 from securexgb.errors import UsageError
-from securexgb.he.row_bits import DEGREE, check_row_bits, plan_row_bits
+from securexgb.he.row_bits import DEGREE, check_row_bits, most_groups, plan_row_bits
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
 from securexgb.offline.rows import row_bits
@@ -110,8 +110,8 @@ class RowBitsAhead:
 
     def fix(self, shape: RowShape, bits: NDArray[np.bool_]) -> FixedRows:
         """See ``correlations.rows``."""
-        parts = [bits[:, at : at + DEGREE] for at in range(0, bits.shape[1], DEGREE)]
-        layouts = session_layouts(shape, bits.shape[1])
+        layouts, nodes = session_layouts(shape, bits.shape[1]), most_nodes(shape)
+        parts = [bits[:, at : at + nodes] for at in range(0, bits.shape[1], nodes)]
 
         def work() -> list[row_bits.RowBits]:
             return [
@@ -200,10 +200,17 @@ class FixedRows:
         return np.concatenate(found)
 
 
+def most_nodes(shape: RowShape) -> int:
+    """Nodes of one object of a session, in all groups that its tables have room for. Public."""
+    return DEGREE * most_groups(max(shape.entries))
+
+
 def session_layouts(shape: RowShape, nodes: int) -> list[row_bits.Layouts]:
-    """How the nodes of a model lie in ciphertexts, ``DEGREE`` at a time. Public."""
-    parts = [min(DEGREE, nodes - at) for at in range(0, nodes, DEGREE)]
-    return [batch_layouts(shape, part, 1) for part in parts]
+    """How the nodes of a model lie in ciphertexts: as many together as fit, since every result
+    costs the same whatever its nodes are. Public."""
+    most = most_nodes(shape)
+    parts = [min(most, nodes - at) for at in range(0, nodes, most)]
+    return [batch_layouts(shape, part, shape.rows) for part in parts]
 
 
 def batch_layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:

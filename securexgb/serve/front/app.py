@@ -10,7 +10,7 @@
 M is the job's name of the terms, V a model's id; a call without V gets the newest model that both
 sides have. The feature party's replica has health and figures alone.
 
-Every error is ``{"error": "text"}``, the framework's own included: 400 a call that is none, 401 no
+Every error is ``{"error": "text"}``: 400 a call that is none, 401 no
 token or a wrong one, 404 no such model or path, 405, 413, 415, 429 budgets, 503 with Retry-After
 where nothing can be scored now, 500 else. No line of the log has a key or a score: of an
 unexpected error its kind and place, never its message.
@@ -23,16 +23,10 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
-
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from securexgb import __version__
 from securexgb.boost.objective.registry import objective_of
@@ -50,13 +44,13 @@ from securexgb.errors import (
 from securexgb.federation.session import Federation
 from securexgb.serve import parts
 from securexgb.serve.front import oip
+from securexgb.serve.front.asgi import Answer, Asked, HttpError, Route, Routes
 from securexgb.serve.front.callers import Callers
 from securexgb.serve.meter import CONTENT_TYPE, PrometheusMeter
 from securexgb.serve.scoring.messages import MOST_KEY
 from securexgb.serve.spelling import Spelling
 
 _LOG = logging.getLogger(__name__)
-Handler = Callable[[Request], Awaitable[Response]]
 _NAMES = {"name": "securexgb", "version": __version__, "extensions": []}
 
 
@@ -98,52 +92,45 @@ class Health:
     def routes(self) -> list[Route]:
         """Health and figures."""
         return [
-            self.route("/v2", self._about),
-            self.route("/v2/health/live", self._live),
-            self.route("/v2/health/ready", self._ready),
-            self.route("/metrics", self._figures),
+            Route("/v2", self._about),
+            Route("/v2/health/live", self._live),
+            Route("/v2/health/ready", self._ready),
+            Route("/metrics", self._figures),
         ]
 
-    def route(self, path: str, handler: Handler, method: str = "GET") -> Route:
-        """A route whose every answer is counted, and whose every error is JSON."""
-
-        async def answered(request: Request) -> Response:
-            began = time.perf_counter()
-            try:
-                response = await handler(request)
-            except Exception as error:
-                response = error_answer(error)
-            seconds = time.perf_counter() - began if path.endswith("/infer") else None
-            self.meter.answered(response.status_code, seconds)
-            if self.is_leaving:
-                response.headers["connection"] = "close"
-            return response
-
-        return Route(path, answered, methods=[method])
-
-    def app(self, more: list[Route]) -> Starlette:
+    def app(self, more: list[Route]) -> Routes:
         """The application with these routes beside health and figures."""
+        return Routes([*self.routes(), *more], self._answered, self._headers)
 
-        async def refused(_: Request, error: Exception) -> Response:
-            response = error_answer(error)
-            self.meter.answered(response.status_code)
-            return response
+    async def _answered(self, asked: Asked, route: Route | HttpError) -> Answer:
+        """Every answer is counted, and every error is JSON."""
+        began, seconds = time.perf_counter(), None
+        try:
+            if isinstance(route, HttpError):
+                raise route
+            answer = await route.handler(asked)
+        except Exception as error:
+            answer = error_answer(error)
+        if isinstance(route, Route) and route.method == "POST":
+            seconds = time.perf_counter() - began
+        self.meter.answered(answer.status, seconds)
+        return answer
 
-        handlers = {HTTPException: refused}
-        return Starlette(routes=[*self.routes(), *more], exception_handlers=handlers)
+    def _headers(self) -> Sequence[tuple[bytes, bytes]]:
+        return ((b"connection", b"close"),) if self.is_leaving else ()
 
-    async def _about(self, _: Request) -> Response:
+    async def _about(self, _: Asked) -> Answer:
         return _json(_NAMES)
 
-    async def _live(self, _: Request) -> Response:
+    async def _live(self, _: Asked) -> Answer:
         return _json({"live": True})
 
-    async def _ready(self, _: Request) -> Response:
+    async def _ready(self, _: Asked) -> Answer:
         self.check_ready()
         return _json({"ready": True})
 
-    async def _figures(self, _: Request) -> Response:
-        return Response(self.meter.text(), media_type=CONTENT_TYPE)
+    async def _figures(self, _: Asked) -> Answer:
+        return Answer(self.meter.text(), media_type=CONTENT_TYPE)
 
 
 class Front:
@@ -159,42 +146,42 @@ class Front:
 
     def routes(self) -> list[Route]:
         """The models' routes."""
-        route, at = self._health.route, "/v2/models/{name}"
+        at = "/v2/models/{name}"
         return [
             made
             for place in (at, at + "/versions/{version}")
             for made in (
-                route(place, self._about),
-                route(f"{place}/ready", self._ready),
-                route(f"{place}/infer", self._infer, "POST"),
+                Route(place, self._about),
+                Route(f"{place}/ready", self._ready),
+                Route(f"{place}/infer", self._infer, "POST"),
             )
         ]
 
-    async def _infer(self, request: Request) -> Response:
-        caller = self._caller(request)
-        name, version = self._named(request)
-        body = await _body(request)
-        call = oip.parse(body, request.headers.get("inference-header-content-length"))
+    async def _infer(self, asked: Asked) -> Answer:
+        caller = self._caller(asked)
+        name, version = self._named(asked)
+        body = await asked.body(oip.MOST_BYTES)
+        call = oip.parse(body, asked.header(b"inference-header-content-length"))
         self._check(call)
         keys = self._spelling(call.keys)
         if any(len(key) > MOST_KEY for key in keys):
             raise UsageError(f"a key has more than {MOST_KEY} characters")
-        asked = parts.Request(keys, version, caller, call.reasons, call.base_margins)
-        scores = await asyncio.wrap_future(self._scorer.submit(asked))
+        request = parts.Request(keys, version, caller, call.reasons, call.base_margins)
+        scores = await asyncio.wrap_future(self._scorer.submit(request))
         refusal = oip.refusal(scores)
         if refusal is not None:
-            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, refusal)
+            raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, refusal)
         return _json(oip.answer(call, name, scores))
 
-    async def _ready(self, request: Request) -> Response:
-        name, version = self._named(request)
+    async def _ready(self, asked: Asked) -> Answer:
+        name, version = self._named(asked)
         self._health.check_ready()
         _check_version(version, self._scorer.models)
         return _json({"name": name, "ready": True})
 
-    async def _about(self, request: Request) -> Response:
-        self._caller(request)
-        name, version = self._named(request)
+    async def _about(self, asked: Asked) -> Answer:
+        self._caller(asked)
+        name, version = self._named(asked)
         models = self._scorer.models
         _check_version(version, models)
         training = self._terms.training
@@ -202,21 +189,21 @@ class Front:
         outputs = objective_of(training).outputs
         return _json(oip.about_model(name, versions, outputs, training.has_base_margin))
 
-    def _caller(self, request: Request) -> str:
+    def _caller(self, asked: Asked) -> str:
         if self._callers is None:
             return ""
-        name = self._callers.name_of(request.headers.get("authorization"))
+        name = self._callers.name_of(asked.header(b"authorization"))
         if name is None:
-            raise HTTPException(
+            raise HttpError(
                 HTTPStatus.UNAUTHORIZED,
                 "no token, or one that nobody has: send Authorization: Bearer TOKEN",
                 {"WWW-Authenticate": "Bearer"},
             )
         return name
 
-    def _named(self, request: Request) -> tuple[str, str | None]:
+    def _named(self, asked: Asked) -> tuple[str, str | None]:
         """The model's name and version of the path."""
-        name, version = request.path_params["name"], request.path_params.get("version")
+        name, version = asked.named["name"], asked.named.get("version")
         if name != self._terms.name:
             raise UnknownModel(f"there is no such model here: there is {self._terms.name!r}")
         return name, version
@@ -233,11 +220,11 @@ class Front:
         check_base_margin(0, training, call.base_margins, len(call.keys), "rows of this call")
 
 
-def error_answer(error: Exception) -> Response:
+def error_answer(error: Exception) -> Answer:
     """``{"error": "text"}`` with the status that fits; the log hears of what nobody foresaw."""
     headers: dict[str, str] = {}
-    if isinstance(error, HTTPException):
-        status, text, headers = error.status_code, str(error.detail), dict(error.headers or {})
+    if isinstance(error, HttpError):
+        status, text, headers = error.status, error.text, error.headers
     elif isinstance(error, SecureXGBError):
         status, text = _status(error), str(error)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -247,7 +234,7 @@ def error_answer(error: Exception) -> Response:
         status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error: see the log here"
         places = "".join(traceback.format_tb(error.__traceback__)).rstrip()
         _LOG.error("unexpected %s in a call\n%s", type(error).__name__, places)
-    return Response(oip.dumped({"error": text}), status, headers, "application/json")
+    return Answer(oip.dumped({"error": text}), status, headers)
 
 
 def _status(error: SecureXGBError) -> int:
@@ -260,27 +247,10 @@ def _status(error: SecureXGBError) -> int:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-async def _body(request: Request) -> bytes:
-    """The body, refused where it is too large or compressed."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a compressed body is not read: send it plain"
-        )
-    content = bytearray()
-    async for block in request.stream():
-        content += block
-        if len(content) > oip.MOST_BYTES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a call has at most {oip.MOST_BYTES:,} bytes: send fewer rows",
-            )
-    return bytes(content)
-
-
 def _check_version(version: str | None, models: tuple[str, ...]) -> None:
     if version is not None and version not in models:
         raise UnknownModel("there is no such version that both sides serve")
 
 
-def _json(content: oip.Json) -> Response:
-    return Response(oip.dumped(content), media_type="application/json")
+def _json(content: oip.Json) -> Answer:
+    return Answer(oip.dumped(content))

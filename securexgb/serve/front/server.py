@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
-from starlette.applications import Starlette
 
 from securexgb.channel.probe import split_address
 from securexgb.errors import UsageError
+from securexgb.serve.front.asgi import Routes
 
 _KEEP_SECONDS = 75
 _BACKLOG = 2048
@@ -50,13 +50,14 @@ class HttpServer:
     """The application at a port, until ``close``. ``ended``: called where it ends by itself."""
 
     def __init__(
-        self, app: Starlette, port: socket.socket, ended: Callable[[], None], seconds: float
+        self, app: Routes, port: socket.socket, ended: Callable[[], None], seconds: float
     ) -> None:
         """``seconds``: how long calls that are there may take after ``close``."""
         self._port, self._ended = port, ended
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 log_config=None,
                 log_level="warning",
                 access_log=False,

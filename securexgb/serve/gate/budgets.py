@@ -19,7 +19,7 @@ from typing import Any
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.serve.gate.audit import ADMITTED, UNKNOWN, AuditSecret, Batch, add_entry
-from securexgb.serve.gate.database import database_errors, open_database
+from securexgb.serve.gate.database import LogKeeper, database_errors, open_database
 from securexgb.serve.parts import Asked
 from securexgb.terms.serving import Budgets, ServeTerms
 
@@ -125,6 +125,7 @@ class AuditedGate:
         self._path, self._limits, self._secret, self._now = path, limits, secret, now
         self._lock = threading.Lock()
         self._connection = open_database(path)
+        self._keeper = LogKeeper(path)
 
     def __repr__(self) -> str:
         return "AuditedGate()"
@@ -147,6 +148,7 @@ class AuditedGate:
         return tuple(None if one in passed else self._limits.sentence(one) for one in outcomes)
 
     def close(self) -> None:
+        self._keeper.close()
         with self._lock:
             self._connection.close()
 

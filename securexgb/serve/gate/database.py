@@ -4,6 +4,9 @@ SQLite with a write-ahead log: one writer at a time, readers never wait. ``synch
 what is committed survives the end of this process, however it ends; a machine that loses its power
 may lose the last batches, which were not answered by anybody who is still there to hear. Several
 replicas of one machine may share the file, and then share its budgets.
+
+What is in the log is brought into the file by a thread of its own (``LogKeeper``): that waits for
+the disk, tens of milliseconds, and SQLite would have the call wait whose batch fills the log.
 """
 
 from __future__ import annotations
@@ -11,17 +14,22 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from securexgb.errors import DataError, FileError, UsageError
+from securexgb.errors import DataError, FileError, SecureXGBError, UsageError
 from securexgb.storage.trouble import file_error
 from securexgb.storage.whole import damaged, make_directory, write_new
 
 FORMAT = 1
 _WAIT_SECONDS = 5.0
 """So long a writer waits for others of the same file."""
+MOST_LOG_BYTES = 32 << 20
+"""Of the log, before it is brought into the file. Not often: the batch after that waits for the
+disk once, as the log begins anew."""
+_LOOK_SECONDS = 1.0
 _ERRORS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_IOERR: errno.EIO,
@@ -62,6 +70,8 @@ def open_database(path: Path) -> sqlite3.Connection:
         _check_format(connection, path, (0, FORMAT))
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA journal_size_limit = 0")  # a log that begins anew is short
         connection.executescript(_SCHEMA)
     return connection
 
@@ -83,6 +93,8 @@ def read_database(path: Path) -> sqlite3.Connection:
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
     if path.is_symlink():
         raise file_error("open", path, OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+    if path.is_dir():
+        raise file_error("open", path, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with database_errors("open", path):
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)  # its log and index get the same mode
@@ -122,3 +134,36 @@ def database_errors(doing: str, path: Path) -> Iterator[None]:
         raise damaged(path.name) from error
     except OSError as error:
         raise file_error(doing, path, error) from error
+
+
+class LogKeeper:
+    """Brings the log into the file where it has grown, until ``close``.
+
+    What goes wrong meanwhile leaves the log as it is, whose writer then hears of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._log = path, path.with_name(f"{path.name}-wal")
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.wait(_LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Once."""
+        with suppress(OSError, SecureXGBError):
+            if self._log.stat().st_size <= MOST_LOG_BYTES:
+                return
+            connection = _connected(self._path, "rw")
+            try:
+                with database_errors("write", self._path):
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                connection.close()

@@ -152,7 +152,7 @@ class FeatureReplica:
                 decimals = federation.terms.prediction_decimals
                 _LOG.info("linked with a replica of %s", federation.peer_name)
                 end = FeatureEnd(party, decimals, self._settings.stock_rows, self._groups)
-                end.serve(self._models.halves, self._looked, lambda: self._is_leaving)
+                end.serve(self._models.looked, self._looked, lambda: self._is_leaving)
         except SecureXGBError as error:
             self.problem = error
             _LOG.info("a link ended: %s", error)

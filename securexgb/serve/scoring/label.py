@@ -36,6 +36,8 @@ from securexgb.serve.scoring.work import Work, check_request
 _LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 """Between two words over a link on which nothing is scored: who waits longer for one is alone."""
+HEAR_SECONDS = 5.0
+"""Between two looks for new models of the other side while rows come all the time."""
 OPENING_SECONDS = 5.0
 AGAIN_SECONDS = 0.3
 """Between two attempts to open a link."""
@@ -116,11 +118,18 @@ class LabelScorer:
         self.batches.wake()
         self._keeper.join(max(until - monotonic(), OPENING_SECONDS))
 
-    def changed(self, work: int = 0) -> None:
-        """A link has begun or ended something: so many chunks more, or fewer, are in work."""
+    def changed(self) -> None:
+        """A link is another one than it was."""
         with self._changed:
-            self._in_work += work
             self._changed.notify_all()
+
+    def working(self, chunks: int) -> None:
+        """So many more are in work, or fewer. Nobody but a drain waits for that: to wake the
+        thread that looks after links would have it compete with the one that scores."""
+        with self._changed:
+            self._in_work += chunks
+            if self._is_draining:
+                self._changed.notify_all()
 
     def _check_ready(self, models: Sequence[str]) -> None:
         link = self._link
@@ -194,7 +203,7 @@ class _Link(threading.Thread):
         self.is_good = self.is_gone = self.is_left = False
         self.models: tuple[str, ...] = ()
         self.problem: SecureXGBError | None = None
-        self._leaves = False
+        self._leaves, self._heard = False, 0.0
 
     @property
     def stock_share(self) -> float:
@@ -227,7 +236,8 @@ class _Link(threading.Thread):
     def _work(self, end: LabelEnd) -> None:
         scorer = self._scorer
         while not (self._leaves or scorer.is_over):
-            chunks = scorer.batches.take(BEAT_SECONDS) if self.is_good else []
+            is_due = monotonic() - self._heard > HEAR_SECONDS
+            chunks = [] if is_due or not self.is_good else scorer.batches.take(BEAT_SECONDS)
             if chunks:
                 self._score(end, chunks)
                 scorer.meter.stock(end.stock.rows)
@@ -238,8 +248,9 @@ class _Link(threading.Thread):
 
     def _open_models(self, end: LabelEnd) -> None:
         """Hear which models the other side has, and open those that both have."""
-        halves = self._scorer.own_models.halves()
+        halves = self._scorer.own_models.looked()
         answer = end.hear(tuple(halves))
+        self._heard = monotonic()
         self.is_left = self.is_left or answer.is_leaving
         fresh = [one for one in halves if one in (answer.models or ()) and one not in self.models]
         for model in fresh:
@@ -254,7 +265,7 @@ class _Link(threading.Thread):
 
     def _score(self, end: LabelEnd, chunks: list[Chunk]) -> None:
         scorer = self._scorer
-        scorer.changed(len(chunks))
+        scorer.working(len(chunks))
         try:
             self._score_now(end, chunks)
         except FeaturesUnavailable as error:
@@ -271,7 +282,7 @@ class _Link(threading.Thread):
             _fail(chunks, error)
             raise
         finally:
-            scorer.changed(-len(chunks))
+            scorer.working(-len(chunks))
 
     def _score_now(self, end: LabelEnd, chunks: list[Chunk]) -> None:
         scorer, first = self._scorer, chunks[0].pending

@@ -34,21 +34,30 @@ class Models:
         self._key = partial(key_for, federation)
         self._lock = threading.Lock()
         self._halves: dict[Path, ModelHalf | None] = {}
-        self._looked = 0.0
+        self._looked_at = 0.0
         for path in self._named:
             self._halves[path] = finished_run(federation, path, self._key).half
-        if not self.halves():
+        self._by_id = self._known()
+        if not self.looked():
             # Says where it looked and what to do.
             finished_run(federation, None, self._key)
             raise UsageError(f"{federation.config.name}: no finished run can be read")
 
-    def halves(self) -> Mapping[str, ModelHalf]:
-        """By id, the newest last; what cannot be read is left out."""
+    def looked(self) -> Mapping[str, ModelHalf]:
+        """Of those that are there now, too: a new one is read, which may take a while."""
         with self._lock:
-            if not self._named and monotonic() - self._looked >= LOOK_SECONDS:
+            if not self._named and monotonic() - self._looked_at >= LOOK_SECONDS:
                 self._look()
-                self._looked = monotonic()
-            found = [half for half in self._halves.values() if half is not None]
+                self._looked_at = monotonic()
+                self._by_id = self._known()
+        return self._by_id
+
+    def halves(self) -> Mapping[str, ModelHalf]:
+        """By id, the newest last, as they were seen last; what cannot be read is left out."""
+        return self._by_id
+
+    def _known(self) -> Mapping[str, ModelHalf]:
+        found = [half for half in self._halves.values() if half is not None]
         return {half.model_id: half for half in found[-MOST_MODELS:]}
 
     def _look(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
@@ -48,14 +48,9 @@ class Desk:
         FeaturesUnavailable."""
         self._features.look_up((), half.columns, half.categories)
 
-    @contextmanager
-    def timed(self, stage: Stage) -> Iterator[None]:
+    def timed(self, stage: Stage) -> AbstractContextManager[None]:
         """Tell the meter how long the block takes."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self._meter.took(stage, perf_counter() - began)
+        return _Timed(self._meter, stage)
 
     def rows(
         self,
@@ -98,11 +93,25 @@ class Desk:
         return OwnRows(values, tuple(marks), why, found.base_margins)
 
 
+class _Timed(AbstractContextManager[None]):
+    """See ``Desk.timed``."""
+
+    __slots__ = ("_began", "_meter", "_stage")
+
+    def __init__(self, meter: Meter, stage: Stage) -> None:
+        self._meter, self._stage, self._began = meter, stage, perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._meter.took(self._stage, perf_counter() - self._began)
+
+
 def usable(half: ModelHalf, values: Floats) -> NDArray[np.bool_]:
     """Which rows, own columns (n, f), this model can score: what ``check_rows`` of a batch job
     would not refuse, (n,)."""
-    numbers = values[:, list(half.categorical)]
-    wrong = np.isinf(values).any(axis=1) | (np.isfinite(numbers) & (numbers % 1 != 0)).any(axis=1)
+    wrong = np.asarray(np.isinf(values).any(axis=1))
+    if categorical := list(half.categorical):
+        numbers = values[:, categorical]
+        wrong |= (np.isfinite(numbers) & (numbers % 1 != 0)).any(axis=1)
     if not half.layout.missing:
         wrong |= np.isnan(values).any(axis=1)
     fits: NDArray[np.bool_] = ~wrong

@@ -139,7 +139,7 @@ class _End:
             base = None if base is None else np.tile(base, 1 + len(groups.names))
         with party.step("batch"):
             margins, centre = scores.margins(filled, base, REASON_BITS if groups else 0)
-        rows = np.flatnonzero(np.array(answer()) == "scored")
+        rows = np.array([at for at, mark in enumerate(answer()) if mark == "scored"], np.intp)
         if not rows.size:
             return None, None
         outputs = scores.model.outputs

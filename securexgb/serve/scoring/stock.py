@@ -38,7 +38,7 @@ class Stock:
     @property
     def share(self) -> float:
         """Which part of it is there."""
-        return 1.0 if self._source is None else min(self._source.ready_share(self._kept), 1.0)
+        return 1.0 if self._source is None else min(self._source.ready_share(), 1.0)
 
     @property
     def rows(self) -> int:

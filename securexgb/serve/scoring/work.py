@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.start import check_base_margin
@@ -59,12 +60,12 @@ class Work:
         reasons = chunks[0].pending.request.reasons
         name = secrets.token_hex(NAME_BYTES)
         self._own = desk.rows(half, keys, callers, reasons, name)
-        base, marks = _base_margins(chunks, self._own, half), np.array(self._own.marks)
+        base, self._marks = _base_margins(chunks, self._own, half), list[Mark](self._own.marks)
         if base is not None:
             bound = half.params.base_margin_bound or 0.0
-            marks[(marks == "scored") & ~(np.abs(base) <= bound)] = "unknown"
-        self._marks: list[Mark] = marks.tolist()
-        self._sent = np.flatnonzero(marks == "scored")
+            for at in np.flatnonzero(~(np.abs(base) <= bound)).tolist():
+                self._marks[at] = "unknown" if self._marks[at] == "scored" else self._marks[at]
+        self._sent = _scored(self._marks)
         self.asked: Batch | None = None
         if self._sent.size:
             self.asked = Batch(
@@ -89,7 +90,7 @@ class Work:
         if found is not None:
             for number, at in enumerate(self._sent.tolist()):
                 statuses[at], why[at] = _THERE[found.marks[number]], found.why.get(number)
-            scored = self._sent[np.array(found.marks) == "scored"]
+            scored = self._sent[_scored(found.marks)]
             if scored.size:
                 values[scored] = found.predictions
             if found.reasons is not None:
@@ -104,6 +105,11 @@ class Work:
             rows = chunk.rows.tolist()
             chunk.pending.put(rows, statuses[part], why[part], values[part], reasons[part])
             start += chunk.rows.size
+
+
+def _scored(marks: Sequence[Mark]) -> NDArray[np.intp]:
+    """Where they let a row be scored."""
+    return np.array([at for at, mark in enumerate(marks) if mark == "scored"], np.intp)
 
 
 def _base_margins(chunks: Sequence[Chunk], own: OwnRows, half: ModelHalf) -> Floats | None:

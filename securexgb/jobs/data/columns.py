@@ -33,7 +33,7 @@ from securexgb.boost.splits.interactions import (
     unknown_columns,
 )
 from securexgb.errors import MalformedFrame, UsageError
-from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import Table
 from securexgb.mpc.party import Party
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
@@ -56,7 +56,7 @@ class ColumnFacts:
     unknown: tuple[str, ...] = ()
 
     @staticmethod
-    def of(params: TrainingParams, rows: Rows) -> ColumnFacts:
+    def of(params: TrainingParams, rows: Table) -> ColumnFacts:
         terms, interactions = params.monotone_constraints, params.interaction_constraints
         names = rows.column_names
         return ColumnFacts(
@@ -99,7 +99,7 @@ class AgreedColumns:
         )
 
 
-def agree_on_columns(party: Party, params: TrainingParams, rows: Rows) -> AgreedColumns:
+def agree_on_columns(party: Party, params: TrainingParams, rows: Table) -> AgreedColumns:
     """One message each way, before a training that would say the same."""
     mine = ColumnFacts.of(params, rows)
     theirs = _parsed(party.exchange_bytes(json.dumps(asdict(mine)).encode()))

@@ -1,0 +1,240 @@
+"""What do shards save? Two companies of S shards each on one machine, one shard at a time.
+
+    python benchmarks/shards.py                                   # 1,000,000 rows, 8 shards
+    python benchmarks/shards.py --rows-list 100000,400000 --shards-list 1,2,4 --trees 4
+    python benchmarks/shards.py --rows-list 5000000 --shards-list 5 --trees 1
+    python benchmarks/shards.py --computed --rows-list 1000000,100000000 --shards-list 8,64
+
+Rows of 10 + 10 columns in Parquet, trees of depth 4. Every shard is a process of ``securexgb
+shard``, linked through ``securexgb relay``; both heads are processes, too. A machine with two cores
+cannot run 16 of them at once as 16 machines would, so heads ask one pair of shards after the other,
+and all others are stopped meanwhile (SIGSTOP), with whatever they would do ahead. ``emulated
+seconds`` of a tree are the head's own, and of each question its slowest shard's.
+
+One JSON line a point. Of heads: their processor seconds a tree, bytes to the other head and to and
+from own shards, which should not grow with rows; of shards: processor seconds a tree and the peak
+of memory.
+
+``--computed`` runs nothing: a tree of n rows in S shards is taken to cost what the cost model says
+of n / S rows in one process of a side, and what the head's link to all its shards takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import inputs
+import loopback
+import pyarrow as pa
+import pyarrow.parquet
+import works
+from works import Work
+
+from securexgb.boost.layout import Layout
+from securexgb.jobs.data.parquet import BATCH_ROWS
+from securexgb.jobs.estimating.estimate import estimate
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.machine import SECONDS_A_MEGABYTE, Machine
+from securexgb.terms.cluster import ClusterSettings
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
+from securexgb.terms.toml import to_toml
+
+_HERE = Path(__file__).resolve().parent
+_A_DAY = 86_400.0
+"""Stopped processes are silent for long."""
+
+
+def prepare(folder: Path, work: Work, shards: int) -> None:
+    """Keys, data, settings and terms of both companies."""
+    loopback.prepare(folder)
+    data = inputs.Data.of(work)
+    columns = {"label": data.table[:, : data.mine], "feature": data.table[:, data.mine :]}
+    labels = {"label": {"label": data.labels}, "feature": {}}
+    for role, own in columns.items():
+        named = {f"column {n}": column for n, column in enumerate(own.T)} | labels[role]
+        path = folder / f"{role}.parquet"
+        pa.parquet.write_table(pa.table(named), path, row_group_size=BATCH_ROWS)
+    terms = {
+        "name": "benchmark",
+        "label_party": "label-party",
+        "feature_party": "feature-party",
+        "training": work.params,
+        "cluster": {"shards": shards},
+    }
+    text = JobTerms.from_mapping(terms, "the benchmark's terms").to_toml()
+    relay, head = loopback.free_port(), loopback.free_port()
+    for role in loopback.ROLES:
+        (folder / role).mkdir()
+        os.mkfifo(folder / f"{role}.pipe")
+        (folder / role / "job.toml").write_text(text, encoding="utf-8")
+        settings = _settings(folder, role, shards, relay, head)
+        (folder / role / "party.toml").write_text(to_toml(settings), encoding="utf-8")
+
+
+def _settings(folder: Path, role: loopback.Role, shards: int, relay: int, head: int) -> PartyConfig:
+    is_label = role == "label"
+    links = _addresses(shards) if is_label else None
+    return PartyConfig(
+        role=role,
+        name=f"{role}-party",
+        key=folder / f"{role}.key",
+        certificate=folder / f"{role}.pem",
+        peer_certificate=folder / f"{loopback.ROLES[is_label]}.pem",
+        listen=f"127.0.0.1:{head}" if is_label else None,
+        connect=None if is_label else f"127.0.0.1:{relay}",
+        label_column="label" if is_label else None,
+        train_data=folder / f"{role}.parquet",
+        run_directory=folder / role / "run",
+        timeout_seconds=_A_DAY,
+        cluster=ClusterSettings(
+            shards=_addresses(shards),
+            links=links,
+            relay=f"127.0.0.1:{relay}" if is_label else None,
+        ),
+    )
+
+
+def _addresses(count: int) -> tuple[str, ...]:
+    return tuple(f"127.0.0.1:{loopback.free_port()}" for _ in range(count))
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process while the block runs; in the end it is told to stop."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=loopback.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.communicate()
+
+
+def measured(work: Work, shards: int) -> dict[str, Any]:
+    """The JSON line of a point."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
+        folder = Path(name)
+        prepare(folder, work, shards)
+        command = ("-m", "securexgb")
+        relay = running.enter_context(started(folder / "label", *command, "relay"))
+        own = {
+            role: [
+                running.enter_context(
+                    started(folder / role, *command, "shard", "--number", str(number))
+                )
+                for number in range(shards)
+            ]
+            for role in loopback.ROLES
+        }
+        program = str(_HERE / "sharded_head.py")
+        numbers = {role: [str(process.pid) for process in of] for role, of in own.items()}
+        heads = {
+            role: running.enter_context(started(folder / role, program, *numbers[role]))
+            for role in loopback.ROLES
+        }
+        found: dict[str, Any] = {
+            role: json.loads(_line(role, head)) for role, head in heads.items()
+        }
+        peaks: dict[str, list[float]] = {
+            role: [loopback.peak_rss_mb(process) for process in processes]
+            for role, processes in own.items()
+        }
+        passed = loopback.cpu_seconds(relay)
+    return _line_of(work, shards, found, peaks) | {"relay_cpu_seconds": passed}
+
+
+def _line(role: str, head: subprocess.Popen[str]) -> str:
+    assert head.stdout is not None
+    line = head.stdout.readline()
+    if not line:
+        sys.exit(f"the head of the {role} party ended without a result")
+    return line
+
+
+def _line_of(
+    work: Work, shards: int, found: Mapping[str, Any], peaks: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    trees = {role: of["trees"][1:] or of["trees"] for role, of in found.items()}
+    middle = {
+        role: {key: median(tree[key] for tree in own) for key in own[0]}
+        for role, own in trees.items()
+    }
+    slower = max(middle.values(), key=lambda side: side["emulated_seconds"])
+    return {
+        "question": "shards",
+        "rows": work.rows,
+        "shards": shards,
+        "columns": work.columns,
+        "depth": work.depth,
+        "bins": work.bins,
+        "splits": work.params.splits,
+        "trees": work.trees,
+        "load": round(os.getloadavg()[0], 2),
+        "emulated_seconds": slower["emulated_seconds"],
+        "of_it_head_seconds": slower["head_seconds"],
+        "a_tree": middle,
+        "head_peak_rss_mb": {role: of["peak_rss_mb"] for role, of in found.items()},
+        "shard_peak_rss_mb": {role: max(of) for role, of in peaks.items()},
+        "set_up_seconds": {role: of["set_up_seconds"] for role, of in found.items()},
+    }
+
+
+def computed(work: Work, shards: int) -> dict[str, Any]:
+    """The line of a point that is not run, on the machine of docs/benchmarks.md, two cores a
+    process; the head's own part of a tree is counted in the shard's. Rows may be more than a job
+    may have today."""
+    layout = Layout.of(work.params, -(-work.rows // shards), (work.columns, work.columns), False)
+    one = estimate(Job(work.params, layout, work.method), 0, machine=Machine())
+    sums = layout.total_columns * layout.all_bins * 16 << work.depth
+    head = sums * shards / 1e6 * SECONDS_A_MEGABYTE
+    return {
+        "question": "shards, computed",
+        "rows": work.rows,
+        "shards": shards,
+        "splits": work.params.splits,
+        "tree_seconds": one.tree.seconds + head,
+        "shard_memory_gb": one.memory.total / 1e9,
+        "megabytes_a_tree_a_shard": one.tree.bytes / 1e6,
+        "head_megabytes_a_tree": sums * shards / 1e6,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--rows-list", default="1000000", help="comma-separated")
+    parser.add_argument("--shards-list", default="8", help="comma-separated")
+    parser.add_argument("--trees", type=int, default=3, help="the first is not counted")
+    parser.add_argument("--splits", choices=("owner", "hidden"), default="owner")
+    parser.add_argument("--computed", action="store_true", help="by the cost model; runs nothing")
+    options = parser.parse_args()
+    point = computed if options.computed else measured
+    for rows in map(int, options.rows_list.split(",")):
+        for shards in map(int, options.shards_list.split(",")):
+            work = works.Work(
+                rows=rows, columns=10, depth=4, bins=16, trees=options.trees, splits=options.splits
+            )
+            sys.stdout.write(loopback.stamped(point(work, shards)))
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

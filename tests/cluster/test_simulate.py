@@ -1,0 +1,40 @@
+"""``securexgb simulate --shards``: the digest of its trees is that without shards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from securexgb.cli.app import app
+from securexgb.errors import UsageError
+
+SMALL = ["simulate", "--trees", "1", "--depth", "2", "--bins", "8", "--format", "json"]
+
+
+def simulated(folder: Path, *flags: str) -> dict[str, Any]:
+    said = [*SMALL, "--run-directory", str(folder), *flags]
+    found = CliRunner().invoke(app, said, catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    facts: dict[str, Any] = json.loads(found.stdout)
+    return facts
+
+
+def test_the_digest_is_the_same_for_any_number_of_shards(tmp_path: Path) -> None:
+    whole, parts = simulated(tmp_path / "1"), simulated(tmp_path / "2", "--shards", "3")
+    assert parts["trees_sha256"] == whole["trees_sha256"]
+    assert parts["auc"] == whole["auc"]
+    assert len(whole["trees_sha256"]) == 64
+    # Bytes between the heads and between shards are counted, keys of each pair among them.
+    assert parts["megabytes"]["offline"] > whole["megabytes"]["offline"]
+    other = simulated(tmp_path / "3", "--param", "reg_lambda=9")
+    assert other["trees_sha256"] != whole["trees_sha256"]
+
+
+def test_more_shards_than_the_rows_allow_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="choose 7 shards at most"):
+        simulated(tmp_path, "--shards", "8")
+    assert not list(tmp_path.iterdir())

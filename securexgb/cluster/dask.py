@@ -214,8 +214,8 @@ class DaskShards:
     """All shards of this side on its Dask cluster, for one session; see ``parts.Shards``."""
 
     def __init__(self, federation: Federation, opening: Opening) -> None:
-        """ShardGone where the scheduler or a worker does not come, UsageError where there are too
-        few workers or they have another installation."""
+        """ShardGone where the scheduler or a worker does not come, UsageError where workers have
+        another installation, or are not where shards have to be."""
         config = federation.config
         self._seconds = config.timeout_seconds
         self._client = _client(federation)
@@ -397,14 +397,15 @@ def _workers(client: Any, federation: Federation) -> list[str]:
     """The address of a worker for each shard: where the settings say at which host a shard listens
     for the other side's, one there."""
     shards, name = federation.terms.shards, federation.config.name
-    with suppress(TimeoutError):
-        client.wait_for_workers(shards, timeout=federation.config.timeout_seconds)
-    free = sorted(client.nthreads())
-    if len(free) < shards:
-        raise UsageError(
-            f"{name}: the Dask cluster has {len(free)} workers, and each of {shards} shards needs "
-            "one of its own: start more"
-        )
+    until = time.monotonic() + federation.config.timeout_seconds
+    while len(free := sorted(client.nthreads())) < shards:
+        # One that has died may be coming back.
+        if time.monotonic() > until:
+            raise ShardGone(
+                f"{name}: the Dask cluster has {len(free)} workers, and each of {shards} shards "
+                "needs one of its own: start more"
+            )
+        time.sleep(_GLANCE_SECONDS)
     chosen = []
     for number in range(shards):
         at = _host_of(federation, number)

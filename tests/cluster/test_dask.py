@@ -236,28 +236,30 @@ def test_a_worker_that_beats_may_take_its_time(shard):
 
 
 class Client:
-    def __init__(self, *workers):
-        self.workers = dict.fromkeys(workers, 1)
+    """Knows so many workers, the last of which comes when it is asked for the second time."""
 
-    def wait_for_workers(self, count, timeout):
-        if count > len(self.workers):
-            raise TimeoutError
+    def __init__(self, *workers):
+        self.workers, self.last = iter((workers[:-1], workers)), ()
 
     def nthreads(self):
-        return self.workers
+        self.last = next(self.workers, None) or self.last
+        return dict.fromkeys(self.last, 1)
 
 
-def test_each_shard_has_a_worker_where_it_listens():
-    terms = TERMS.model_copy(update={"cluster": TERMS.cluster})
-    client = Client("tls://10.0.0.7:1", "tls://10.0.0.8:1", "tls://10.0.0.7:2")
-    anywhere = Federation(config(), terms)
-    assert dask._workers(client, anywhere) == ["tls://10.0.0.7:1", "tls://10.0.0.7:2"]
-    few = Client("tls://10.0.0.7:1")
-    with pytest.raises(UsageError, match="has 1 workers, and each of 2 shards needs one"):
-        dask._workers(few, anywhere)
+def test_each_shard_has_a_worker_where_it_listens(monkeypatch):
+    monkeypatch.setattr(dask, "_GLANCE_SECONDS", 0.0)
+    everyone = "tls://10.0.0.7:1", "tls://10.0.0.8:1", "tls://10.0.0.7:2"
+    anywhere = Federation(config(), TERMS)
+    assert dask._workers(Client(*everyone), anywhere) == ["tls://10.0.0.7:1", "tls://10.0.0.8:1"]
+    both = Client("tls://10.0.0.7:1", "tls://10.0.0.7:2")
+    assert len(dask._workers(both, anywhere)) == 2  # once the second is there
+    soon = config().model_copy(update={"timeout_seconds": 0.01})
+    with pytest.raises(ShardGone, match="has 1 workers, and each of 2 shards needs one"):
+        dask._workers(Client("tls://10.0.0.7:1"), Federation(soon, TERMS))
     own = config(links=("10.0.0.8:7301", "10.0.0.7:7301"))
-    listening = Federation(own.model_copy(update={"listen": "0.0.0.0:7300"}), terms)
-    assert dask._workers(client, listening) == ["tls://10.0.0.8:1", "tls://10.0.0.7:1"]
+    listening = Federation(own.model_copy(update={"listen": "0.0.0.0:7300"}), TERMS)
+    found = dask._workers(Client(*everyone, "tls://10.0.0.9:1"), listening)
+    assert found == ["tls://10.0.0.8:1", "tls://10.0.0.7:1"]
     with pytest.raises(UsageError, match=r"shard 0 listens .* at 10\.0\.0\.8"):
         dask._workers(Client("tls://10.0.0.7:1", "tls://10.0.0.7:2"), listening)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -108,18 +108,22 @@ def test_a_lost_shard_is_named(two):
     assert all(isinstance(future.exception(), SecureXGBError) for future in running.values())
 
 
-def test_shards_of_different_sessions_do_not_work_together(tmp_path):
-    made = Sharded(tmp_path, 1, timeout_seconds=1)
-    relay = made.relay()
-    work = threading.Event()
-    with made.threads(lambda party, opening: work.set()) as running:
-        heads = made.begin({"bank": SESSION, "bureau": SESSION[::-1]})
-        for name, head in heads.items():
-            with pytest.raises(PeerError, match=f"shard 0 of {name}: .*another session"):
-                head.result()
-    relay.stop()
-    assert not work.is_set()
-    assert all(isinstance(future.exception(), PeerError) for future in running.values())
+def test_shards_of_different_sessions_do_not_work_together(two):
+    """Each hears of it, from the first message between them; a shard would try again."""
+    made, _ = two
+
+    def meet(name: str, session: bytes) -> None:
+        federation = made.federation(name)
+        endpoint = federation.shard_endpoint(0, federation.config.wait_seconds)
+        federation.shard_link(endpoint, "train", 0, session).close()
+
+    sessions = {"bank": SESSION, "bureau": SESSION[::-1]}
+    with ThreadPoolExecutor(2) as pool:
+        met = {name: pool.submit(meet, name, session) for name, session in sessions.items()}
+    for name, end in met.items():
+        own = f"another session than shard 0 of {name}"
+        with pytest.raises(PeerError, match=own):
+            end.result()
 
 
 def test_a_number_that_is_none_is_refused(two):

@@ -166,7 +166,7 @@ def test_pods_have_no_rights_and_secrets_are_mounted(role: str) -> None:
 
 @pytest.mark.skipif(
     find_spec("kubernetes_validate") is None,
-    reason="kubernetes-validate is not installed (it is in the extra [test]): pip install it to check",
+    reason="kubernetes-validate is not installed: pip install it, as the extra [test] does",
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_manifests_fit_the_schema_of_kubernetes(role: str) -> None:

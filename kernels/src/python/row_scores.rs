@@ -95,8 +95,8 @@ pub fn multiplex_apart_send(
     let arrays = [flips + dense, words.len()].map(|count| PyArray::zeros(py, [count], false));
     let mut held = arrays.each_ref().map(PyArrayMethods::readwrite);
     let [out, share] = held.each_mut().map(|of| of.as_slice_mut().expect("new: contiguous"));
-    let (own, offered): ((&[u8], &[u64], _), (&[u64], [&[u64]; 2], _)) =
-        ((&bits, &choices, filling), (&words, [&zero, &one], ring_bits));
+    let own: (&[u8], &[u64], u64) = (&bits, &choices, filling);
+    let offered: (&[u64], [&[u64]; 2], u32) = (&words, [&zero, &one], ring_bits);
     beside(py, own.0.len() + offered.0.len(), || {
         private_bits::apart_sent(own, offered, share, out);
     });

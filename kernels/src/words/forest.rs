@@ -165,6 +165,7 @@ impl Forest {
             for at in 0..1 << level {
                 match nodes[(1 << level) - 1 + at] {
                     Node::Own(_) => {
+                        #[allow(clippy::needless_range_loop)] // three lines of one array
                         for row in 0..rows {
                             sums[at][row] = sums[2 * at][row].wrapping_add(sums[2 * at + 1][row]);
                         }

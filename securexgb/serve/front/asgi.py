@@ -36,7 +36,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = JSON
 
-    async def send(self, send: Send, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    async def leave(self, send: Send, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """With ``more`` headers."""
         headers = [
             (b"content-type", self.media_type.encode()),
@@ -53,7 +53,7 @@ class Asked:
     """A call; ``named``: the parts of its path that the route has names for."""
 
     scope: Scope
-    receive: Receive
+    next_part: Receive
     named: Mapping[str, str]
 
     def header(self, name: bytes) -> str | None:
@@ -71,7 +71,7 @@ class Asked:
             )
         content, is_whole = b"", False
         while not is_whole:
-            message = await self.receive()
+            message = await self.next_part()
             if message["type"] == "http.disconnect":
                 raise HttpError(HTTPStatus.BAD_REQUEST, "the caller has gone")
             content += message.get("body", b"")
@@ -133,7 +133,7 @@ class Routes:
         """One call."""
         found, named = self._found(scope["method"], scope["path"].split("/"))
         answer = await self._answered(Asked(scope, receive, named), found)
-        await answer.send(send, self._more())
+        await answer.leave(send, self._more())
 
     def _found(self, method: str, asked: list[str]) -> tuple[Route | HttpError, dict[str, str]]:
         """The call's route, and the named parts of its path."""

@@ -181,8 +181,13 @@ def sums_precision(sums: Sums) -> Precision:
         if pad_bits > MOST_PAD_BITS:
             break
         check_security(pad_bits)
+        results = range(-(-sums.bits // 8), KEY_BYTES - 1)
+        # Bytes never add noise: where the most of both are too few, all are.
+        spread = sums_spread(sums, pad_bits, KEY_BYTES, results[-1])
+        if sums_failure_log2(sums, spread, noise_bits) > -STATISTICAL_BITS:
+            continue
         for fresh_bytes in range(-(-pad_bits // 8), KEY_BYTES + 1):
-            for result_bytes in range(-(-sums.bits // 8), KEY_BYTES - 1):
+            for result_bytes in results:
                 spread = sums_spread(sums, pad_bits, fresh_bytes, result_bytes)
                 if sums_failure_log2(sums, spread, noise_bits) <= -STATISTICAL_BITS:
                     return Precision(fresh_bytes, result_bytes, pad_bits, noise_bits, spread)

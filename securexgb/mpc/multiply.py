@@ -11,7 +11,7 @@ gates are the cheap ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,16 +40,18 @@ def and_cost(words: int) -> Cost:
 
 def gate_cost(width: int, words: int) -> Cost:
     """Cost of ``and_broadcast`` for ``width`` bits behind each of so many packed gates."""
-    parts = [len(part) for part in _parts(width)]
-    kinds = [Budget({Gates.at_least(part): words}) for part in parts]
+    parts = _parts(width)
+    kinds = [Budget({kind: words}) for kind, _, _ in parts]
     sent = (len(parts) + width) * words
     return Cost(1, sent, sent, sum(kinds, Budget()))
 
 
 @cache
-def _parts(width: int) -> tuple[range, ...]:
-    """The bits behind a gate, cut where there are more than the widest gate lets through."""
-    return tuple(range(at, min(at + WIDEST, width)) for at in range(0, width, WIDEST))
+def _parts(width: int) -> tuple[tuple[Gates, int, int], ...]:
+    """The bits behind a gate, cut where there are more than the widest gate lets through; from
+    where to where, and what takes them."""
+    ends = [(at, min(at + WIDEST, width)) for at in range(0, width, WIDEST)]
+    return tuple((Gates.at_least(stop - start), start, stop) for start, stop in ends)
 
 
 @protocol(
@@ -107,60 +109,60 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
     return products_of(gates, public, party.rank)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Gate:
-    """Gates (n,) with bits (width, n) behind each, a triple for every 32 of them."""
+    """Gates (n,) with bits (width, n) behind each, a triple for every 32 of them.
+
+    ``triples``: each with the bits that it takes, from where to where. ``size``: words that are
+    opened; for each triple the gates, then the bits.
+    """
 
     gate: Words
     bits: Words
     shape: tuple[int, ...]
-    triples: list[GatePieces]
+    triples: list[tuple[GatePieces, int, int]]
+    size: int
 
     @classmethod
     def of(cls, party: Party, gate: Words, bits: Words) -> Gate:
-        behind = np.ascontiguousarray(bits).reshape(bits.shape[0], gate.size)
-        widths = [len(part) for part in _parts(len(bits))]
-        drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]
-        triples = [part.narrowed(width) for part, width in zip(drawn, widths, strict=True)]
-        return cls(np.ascontiguousarray(gate).reshape(-1), behind, bits.shape, triples)
-
-    @property
-    def size(self) -> int:
-        """Words that are opened: for each triple the gates, then the bits."""
-        return (len(self.triples) + len(self.bits)) * self.gate.size
+        n, width = gate.size, len(bits)
+        triples = []
+        for kind, start, stop in _parts(width):
+            triple = party.source.take(kind, n)
+            if stop - start < kind.width:
+                triple = triple.narrowed(stop - start)
+            triples.append((triple, start, stop))
+        behind = np.ascontiguousarray(bits).reshape(width, n)
+        flat = np.ascontiguousarray(gate).reshape(-1)
+        return cls(flat, behind, bits.shape, triples, (len(triples) + width) * n)
 
     def open(self, out: Words) -> None:
         """Put this party's share of what is opened there."""
-        for triple, part, place in self._places():
-            bits = self.bits[part.start : part.stop]
-            _kernels.gates_open(self.gate, bits, triple.a, triple.b, out[place])
+        at = 0
+        for triple, start, stop in self.triples:
+            after = at + (stop - start + 1) * self.gate.size
+            _kernels.gates_open(self.gate, self.bits[start:stop], triple.a, triple.b, out[at:after])
+            at = after
 
     def product(self, opened: Words, rank: int) -> Words:
         """This party's shares, for what was opened."""
-        n, result = self.gate.size, np.empty(self.bits.size, np.uint64)
-        for triple, part, place in self._places():
-            out = result[part.start * n : part.stop * n]
-            _kernels.gates_close(opened[place], triple.a, triple.b, triple.c, rank, out)
+        n, result, at = self.gate.size, np.empty(self.bits.size, np.uint64), 0
+        for triple, start, stop in self.triples:
+            after, out = at + (stop - start + 1) * n, result[start * n : stop * n]
+            _kernels.gates_close(opened[at:after], triple.a, triple.b, triple.c, rank, out)
+            at = after
         return result.reshape(self.shape)
-
-    def _places(self) -> Iterator[tuple[GatePieces, range, slice]]:
-        """Each triple with its bits and with the place of what is opened of them."""
-        for number, (triple, part) in enumerate(
-            zip(self.triples, _parts(len(self.bits)), strict=True)
-        ):
-            places = number + part.start, number + 1 + part.stop
-            yield triple, part, slice(*(place * self.gate.size for place in places))
 
 
 def opened_of(gates: Sequence[Gate]) -> Words:
     """This party's share of what is opened of all gates, one after the other."""
-    mine = np.empty(sum(gate.size for gate in gates), np.uint64)
-    for gate, out in zip(gates, in_turn(mine, (gate.size for gate in gates)), strict=True):
+    mine = np.empty(sum([gate.size for gate in gates]), np.uint64)
+    for gate, out in zip(gates, in_turn(mine, [gate.size for gate in gates]), strict=True):
         gate.open(out)
     return mine
 
 
 def products_of(gates: Sequence[Gate], opened: Words, rank: int) -> list[Words]:
     """This party's shares of all gates' products, for what was opened."""
-    parts = zip(gates, in_turn(opened, (gate.size for gate in gates)), strict=True)
+    parts = zip(gates, in_turn(opened, [gate.size for gate in gates]), strict=True)
     return [gate.product(part, rank) for gate, part in parts]

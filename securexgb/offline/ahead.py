@@ -32,8 +32,7 @@ LARGEST_BLOCK = 1 << 13
 def cut(pieces: P, start: int, stop: int) -> P:
     """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
     parts = zip(vars(pieces).values(), pieces.per_word, strict=True)
-    ranges = [(array, start // n, -(-stop // n)) for array, n in parts]
-    return type(pieces)(*[a[i:j] if a.ndim == 1 else a[..., i:j] for a, i, j in ranges])
+    return type(pieces)(*[array[..., start // n : -(-stop // n)] for array, n in parts])
 
 
 def joined(parts: Sequence[P]) -> P:

@@ -4,7 +4,7 @@ Once a session, 128 base transfers in each direction (``base_transfer``) give on
 all leaves of 128 / k trees and the other all but one of each. From then on any number of
 transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
 (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
-them and stretches it, at 1.4 bits a transfer (Ferret: Yang and others, CCS 2020; Half-Tree: Guo
+them and stretches it, at 2.5 bits a transfer (Ferret: Yang and others, CCS 2020; Half-Tree: Guo
 and others, EUROCRYPT 2023). ``kernels/src/ot`` says what is computed; docs/offline.md argues why.
 """
 
@@ -26,7 +26,7 @@ from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
 STRETCH_AFTER = 1 << 11
-"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,361."""
+"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 1,221."""
 WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
@@ -36,11 +36,11 @@ ROWS = 0
 
 # Learning parity with regular noise, as in Ferret; chosen against the attacks in docs/offline.md,
 # whose bits benchmarks/security.py computes from these very names, and a test holds to a floor.
-DIMENSION = 1 << 17
+DIMENSION = 1 << 16
 """Rows of a pool in the parity problem's secret; the same in kernels/src/ot/silent.rs."""
-TREES = 2_000
+TREES = 1_400
 """Trees that are grown from a pool, with one noisy sample each."""
-LEVELS = 10
+LEVELS = 9
 """Of a tree, which has 2^LEVELS leaves: as many samples."""
 PLACES = 10
 """Rows of the pool added to a leaf: ones in a row of the public matrix."""
@@ -51,7 +51,7 @@ _POOL_WORDS = -(-POOL_ROWS // 64)
 FRESH_EVERY = 8
 """Pools from one that is extended from the base transfers to the next such one: who solves a pool
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
-_MOST_WORDS = 1 << 14
+_MOST_WORDS = 1 << 13
 """Of one request, fewer than a pool gives."""
 _Pair = tuple[Words, Words] | None
 """Messages zero and one, or choices and messages; None of no transfers."""

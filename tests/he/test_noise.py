@@ -92,6 +92,27 @@ def test_the_failure_bound_holds_for_a_whole_job(
     assert short <= 0 or 2 * values * math.exp(-((short / own) ** 2) / 2) > 2.0**-40
 
 
+def test_no_cheaper_precision_is_passed_over() -> None:
+    """What is found is the first that holds among all, in the order of what they cost."""
+    sums = Sums(10_000, 40, 33, 3, 1 << 28)
+    all_of_them = (
+        (noise_bits, fresh, result)
+        for noise_bits in range(2, noise.MOST_NOISE_BITS + 1)
+        for fresh in range(-(-(sums.bits + noise_bits) // 8), noise.KEY_BYTES + 1)
+        for result in range(-(-sums.bits // 8), noise.KEY_BYTES - 1)
+    )
+    first = next(
+        (noise_bits, fresh, result)
+        for noise_bits, fresh, result in all_of_them
+        if noise.sums_failure_log2(
+            sums, noise.sums_spread(sums, sums.bits + noise_bits, fresh, result), noise_bits
+        )
+        <= -40
+    )
+    found = sums_precision(sums)
+    assert first == (found.noise_bits, found.fresh_bytes, found.result_bytes)
+
+
 SHAPES = {
     "W1": Sums(10_000, 35, 17, 3, 1 << 29),
     "W2": Sums(50_000, 37, 33, 5, 1 << 29),

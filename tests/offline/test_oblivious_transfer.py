@@ -19,8 +19,8 @@ Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
 
 SETUP = 64 + 128 * 64 + 128 * 32
-FILL = 8 * 31 * 2361
-TREE = 16 * 10
+FILL = 8 * 31 * 1221
+TREE = 16 * 9
 
 
 def ends(
@@ -106,23 +106,23 @@ def test_a_pool_is_filled_once_it_pays_and_then_stretched() -> None:
     (sent0, got0), (sent1, got1) = transfer(pair, 70, 3)
     check(Transfers(64, 0), sent0, got1, 64 * 70)
     check(Transfers(64, 1), got0, sent1, 64 * 3)
-    # Four trees and six words of the label party, whose rows the feature party helped to fill.
-    before = [SETUP + (31 + 3) * 248 + 4 * TREE, SETUP + (100 + 6) * 248 + FILL]
+    # Eight trees and six words of the label party, whose rows the feature party helped to fill.
+    before = [SETUP + (31 + 3) * 248 + 8 * TREE, SETUP + (100 + 6) * 248 + FILL]
     assert [end.bytes_sent for end in pair] == before
     (sent0, got0), (sent1, got1) = transfer(pair, 64, 96)
     check(Transfers(64, 0), sent0, got1, 64 * 64)
     check(Transfers(64, 1), got0, sent1, 64 * 96)
-    after = [before[0] + FILL + 4 * TREE, before[1] + 6 * TREE]
+    after = [before[0] + FILL + 8 * TREE, before[1] + 12 * TREE]
     assert [end.bytes_sent for end in pair] == after
 
 
 def test_a_used_up_pool_makes_the_next_one() -> None:
     pair = ends(stretch_after=0)
     for _ in range(3):
-        sent, got = transfer(pair, 1 << 14, 0, width=1)
+        sent, got = transfer(pair, 1 << 13, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 1024 + 2 * 148) * TREE, SETUP + FILL]
+    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 1024 + 2 * 153) * TREE, SETUP + FILL]
 
 
 def test_every_few_pools_one_is_made_from_the_base_transfers(
@@ -131,17 +131,17 @@ def test_every_few_pools_one_is_made_from_the_base_transfers(
     monkeypatch.setattr(oblivious_transfer, "FRESH_EVERY", 2)
     pair = ends(stretch_after=0)
     for _ in range(5):
-        sent, got = transfer(pair, 1 << 14, 0, width=1)
+        sent, got = transfer(pair, 1 << 13, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    stretched = 5 * 1024 + 2 * 148
+    stretched = 5 * 1024 + 2 * 153
     assert [end.bytes_sent for end in pair] == [SETUP + stretched * TREE, SETUP + 3 * FILL]
 
 
 def test_more_than_a_pool_gives_is_refused() -> None:
     for end in ends():
-        with pytest.raises(UsageError, match="16385 words of transfers"):
-            end.transfer(0, (1 << 14) + 1)
+        with pytest.raises(UsageError, match="8193 words of transfers"):
+            end.transfer(0, (1 << 13) + 1)
 
 
 def test_messages_have_the_same_shape_whatever_is_drawn() -> None:
@@ -182,7 +182,7 @@ class _Altered:
         ("reply", b"\xff" * 8192, "reply must be points"),
         ("trees", bytes(8), "8 bytes instead of 4096"),
         ("extend", bytes(1), "1 bytes instead of 7936"),
-        ("stretch", bytes(1), "1 bytes instead of 320"),
+        ("stretch", bytes(1), "1 bytes instead of 576"),
     ],
 )
 def test_what_is_malformed_is_refused(step: str, payload: bytes, sentence: str) -> None:
@@ -210,4 +210,4 @@ def test_keys_and_pools_may_be_made_before_the_first_transfer() -> None:
     assert [end.bytes_sent for end in pair] == [SETUP, SETUP + FILL]
     sent, got = transfer(pair, 64, 0)
     check(Transfers(64, 0), sent[0], got[1], 64 * 64)
-    assert [end.bytes_sent for end in pair] == [SETUP + 4 * TREE, SETUP + FILL]
+    assert [end.bytes_sent for end in pair] == [SETUP + 8 * TREE, SETUP + FILL]

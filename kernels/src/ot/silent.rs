@@ -2,14 +2,14 @@
 //! the correlated trees of Half-Tree (Guo and others, EUROCRYPT 2023).
 //!
 //! A pool of correlated rows, q at the sender and v = q ^ u D at the receiver, is stretched.
-//! For a tree of 2^10 leaves (see [`crate::ot::half_tree`]) the sender draws x; the first two
+//! For a tree of 2^9 leaves (see [`crate::ot::half_tree`]) the sender draws x; the first two
 //! nodes are x and x ^ D, and the nodes of every level add up to D. For each level it sends the
 //! sum of the left nodes ^ q, one row of the pool; the receiver adds its v and has the left sum
 //! where u = 0, the right sum where u = 1, hence all leaves but the one whose path it is NOT
 //! given, whose number is spelt by its u, and at that place the sum of all others: leaf ^ D. Leaf i is then w_i at
 //! the sender and w_i ^ e_i D at the receiver, e a unit vector.
 //!
-//! To row i of all trees both add ten of the pool's 2^17 rows, at places that a public
+//! To row i of all trees both add ten of the pool's 2^16 rows, at places that a public
 //! stream names: z = q A ^ w and y = v A ^ w ^ e D = z ^ (u A ^ e) D. The choice u A ^ e is
 //! pseudorandom by learning parity with regular noise; docs/offline.md has the attacks that
 //! the dimension and the number of trees are chosen against, and tests compute them. The
@@ -25,14 +25,14 @@ use crate::words::prg::Stream;
 use crate::words::slices::first_words_to_slices;
 
 /// Levels of a tree.
-pub const DEPTH: usize = 10;
+pub const DEPTH: usize = 9;
 /// Leaves of a tree, which are rows.
 pub const LEAVES: usize = 1 << DEPTH;
 /// Words of 64 transfers that one tree gives.
 pub const WORDS: usize = LEAVES / 64;
 /// Rows of a pool that belong to the matrix: the dimension of the parity problem, a power of
 /// two, so that a place is a field of bits.
-pub const DIMENSION: usize = 1 << 17;
+pub const DIMENSION: usize = 1 << 16;
 /// Rows of the pool that are added to a row.
 pub const PLACES: usize = 10;
 /// Words of the public stream that name them.

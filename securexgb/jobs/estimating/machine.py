@@ -39,8 +39,8 @@ SECONDS_A_CELL = 1.0e-6
 """Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
 SECONDS_A_KEY = 4.0e-6
 """Of a party, to align: docs/alignment.md."""
-SECONDS_A_POOL = 0.06
-"""Of a party, to fill a pool of transfers from the base ones; docs/offline.md."""
+SECONDS_A_POOL = 0.02
+"""Of a party, a third of what was measured with pools that gave three times as many transfers."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),

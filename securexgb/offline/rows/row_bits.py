@@ -52,7 +52,7 @@ Transfers = Callable[[int, int], tuple[SentTransfers, ReceivedTransfers]]
 """``transfers(sent, received)``: 64 random transfers of one bit a word, at most 2^16 words each;
 messages in slices, (1, words)."""
 
-_TILE_BITS = 1 << 20
+_TILE_BITS = 1 << 19
 """Values that cross together, about."""
 _COIN_WORDS = KEY_BYTES // 8
 _SENT_WORDS = SENT_BYTES // 8

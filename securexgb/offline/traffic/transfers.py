@@ -33,7 +33,7 @@ BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
 _REQUESTS = 32
 """Of a kind in a tree, at least: what is more than a block is drawn as it is asked for."""
-_BIT_TILE = (1 << 20) // 64
+_BIT_TILE = (1 << 19) // 64
 _NOBODY = cast("Producer", None)
 """What is ordered is counted at once."""
 _NO_KEYS = Keys(bytes(32), np.zeros(0, np.uint64), np.zeros(2, np.uint64))

@@ -82,6 +82,8 @@ PLAN: dict[str, tuple[str, ...]] = {
     "security": ("security.py",),
     "numbers": ("accuracy.py", "accuracy.py --shares", "accuracy.py --itself"),
     "serving": ("serving.py", "serving.py --only one,batches,wan --splits hidden"),
+    "scores": ("row_scores.py",),
+    "shards": ("shards.py", "shards.py --splits hidden"),
     "extraction": ("extraction.py",),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
@@ -120,6 +122,8 @@ TINY: dict[str, tuple[str, ...]] = {
     "serving": (
         "serving.py --only one --trees 2 --depth 2 --rows 60 --seconds 0.5 --rate 20 --stock 8",
     ),
+    "scores": ("row_scores.py --trees 2 --depth 2 --batches 1 --stock 8 --turns 1 --each 1",),
+    "shards": ("shards.py --rows-list 1000 --shards-list 1 --trees 2",),
     "extraction": ("extraction.py --rows 300 --trees 2 --queries 30",),
 }
 

@@ -58,7 +58,7 @@ def test_whatever_is_killed_comes_back_and_trees_are_those_of_one_process(made: 
         running[place].communicate()
         running[place] = starts[place]()
     for name in SIDES:
-        ended = finish(running.pop(f"head of {name}"), seconds=100)
+        ended = finish(running.pop(f"head of {name}"))
         assert ended.code == 0, ended.stderr
         assert ended.json["trees"] == TREES
     for process in running.values():

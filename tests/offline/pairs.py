@@ -38,6 +38,8 @@ class SlowProducts:
     """Products that note what was prepared, and by which thread."""
 
     account = Account()
+    divided = None
+    pads = None
 
     def __init__(self) -> None:
         self.prepared: list[int] = []

@@ -116,16 +116,23 @@ def dealer_of(work: Work, folder: Path, how: How = "bare") -> Any:
     return dealer(folder, how) if work.offline == "dealt" else nullcontext((0, None))
 
 
+def identity(folder: Path, role: Role) -> dict[str, Any]:
+    """Settings of a side that say who it is, with the keys that ``prepare`` has made."""
+    return {
+        "role": role,
+        "name": f"{role}-party",
+        "key": folder / f"{role}.key",
+        "certificate": folder / f"{role}.pem",
+        "peer_certificate": folder / f"{ROLES[role == 'label']}.pem",
+    }
+
+
 def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation:
     """One side's membership."""
     is_label = role == "label"
     policy = folder / POLICY if (folder / POLICY).exists() else None
     config = PartyConfig(
-        role=role,
-        name=f"{role}-party",
-        key=folder / f"{role}.key",
-        certificate=folder / f"{role}.pem",
-        peer_certificate=folder / f"{ROLES[is_label]}.pem",
+        **identity(folder, role),
         dealer_certificate=folder / "dealer.pem",
         dealer_policy=policy,
         listen=f"127.0.0.1:{ports.label}" if is_label else None,

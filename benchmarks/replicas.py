@@ -156,11 +156,7 @@ class Companies:
         self._count += 1
         is_label, folder = role == "label", self.folder
         config = PartyConfig(
-            role=role,
-            name=f"{role}-party",
-            key=folder / f"{role}.key",
-            certificate=folder / f"{role}.pem",
-            peer_certificate=folder / f"{loopback.ROLES[is_label]}.pem",
+            **loopback.identity(folder, role),
             connect=f"127.0.0.1:{link}" if is_label else None,
             listen=None if is_label else f"127.0.0.1:{link}",
             run_directory=folder / role,

@@ -87,11 +87,7 @@ def _settings(folder: Path, role: loopback.Role, shards: int, relay: int, head: 
     is_label = role == "label"
     links = _addresses(shards) if is_label else None
     return PartyConfig(
-        role=role,
-        name=f"{role}-party",
-        key=folder / f"{role}.key",
-        certificate=folder / f"{role}.pem",
-        peer_certificate=folder / f"{loopback.ROLES[is_label]}.pem",
+        **loopback.identity(folder, role),
         listen=f"127.0.0.1:{head}" if is_label else None,
         connect=None if is_label else f"127.0.0.1:{relay}",
         label_column="label" if is_label else None,

@@ -86,6 +86,16 @@ def connect(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     return _greet(_dial(endpoint, hello), hello)
 
 
+def cannot_listen(host: str, port: int, setting: str, error: OSError) -> UsageError:
+    """What is wrong with a port that a ``setting`` of party.toml names; raises at once where it is
+    that no file may be opened any more."""
+    check_files_left(f"port {port}", str(error))
+    return UsageError(
+        f"cannot listen on {host} port {port}: the port is in use or the address is not "
+        f"of this machine; stop what uses it or change `{setting}` in party.toml"
+    )
+
+
 class Listener:
     """The listening side until its caller has come.
 
@@ -101,11 +111,7 @@ class Listener:
         try:
             self._wire = identity.listen(host, wanted, beat, most_unknown())
         except OSError as error:
-            check_files_left(f"port {wanted}", str(error))
-            raise UsageError(
-                f"cannot listen on {host} port {wanted}: the port is in use or the address is not "
-                "of this machine; stop what uses it or change `listen` in party.toml"
-            ) from None
+            raise cannot_listen(host, wanted, "listen", error) from None
         except LinkEnded as error:
             raise _own(error) from None
         self.port: int = self._wire.port

@@ -12,10 +12,8 @@ import resource
 from dataclasses import dataclass
 
 from securexgb import _kernels
-from securexgb.channel.endpoint import MOST_UNKNOWN, most_unknown
+from securexgb.channel.endpoint import MOST_UNKNOWN, cannot_listen, most_unknown
 from securexgb.channel.probe import split_address
-from securexgb.errors import UsageError
-from securexgb.storage.trouble import check_files_left
 
 _A_TARGET = 4
 """So many connections of each target may be about to be let in, beside those of strangers."""
@@ -47,11 +45,7 @@ class Relay:
         try:
             self._relay = _kernels.LinkRelay(host, wanted, routes, _most_unknown(len(routes)))
         except OSError as error:
-            check_files_left(f"port {wanted}", str(error))
-            raise UsageError(
-                f"cannot listen on {host} port {wanted}: the port is in use or the address is not "
-                "of this machine; stop what uses it or change `relay` in party.toml"
-            ) from None
+            raise cannot_listen(host, wanted, "relay", error) from None
         self.port: int = self._relay.port
 
     @property

@@ -8,7 +8,7 @@ nothing in a message is trusted to have the right type, size or length, and noth
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -19,12 +19,15 @@ from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from securexgb.arith.prg import KEY_BYTES
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.executor import Cuts
 from securexgb.boost.splits.hidden import HiddenLevel
 from securexgb.boost.splits.level import Level
 from securexgb.boost.splits.owned import OwnedLevel
+from securexgb.cluster.parts import ShardHandle
 from securexgb.correlations.source import PadKeys
 from securexgb.errors import MalformedFrame, UsageError
+from securexgb.model.files import dump_half, parse_half
 from securexgb.mpc.shared import Shared, SharedBits
 
 Arrays = Sequence[NDArray[Any]]
@@ -118,6 +121,25 @@ def answer_of(message: bytes, name: str) -> Said:
     if said.name != name:
         raise _malformed(name)
     return said
+
+
+def ask_all(shards: Sequence[ShardHandle], name: str, questions: Iterable[bytes]) -> list[Said]:
+    """Every shard its question ``name``, packed, all at once; their answers by number."""
+    for shard, question in zip(shards, questions, strict=True):
+        shard.ask(question)
+    return [answer_of(shard.answer(), name) for shard in shards]
+
+
+def told_model(model: ModelHalf) -> NDArray[np.uint8]:
+    """This party's half of a model, as an array."""
+    return np.frombuffer(dump_half(model), np.uint8)
+
+
+def model_of(said: Said) -> ModelHalf:
+    """The same back: the half that a question comes with, its first array."""
+    if not said.arrays or said.arrays[0].dtype != np.uint8:
+        raise MalformedFrame(f"a head asks {said.name[:40]!r} without its model")
+    return parse_half(said.arrays[0].tobytes(), "the model of the head")
 
 
 def told_keys(keys: PadKeys | None) -> Arrays:

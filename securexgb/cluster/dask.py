@@ -29,9 +29,9 @@ from queue import SimpleQueue
 from socket import gethostbyname
 from typing import Any
 
-from securexgb.channel.grpc import GrpcChannel
 from securexgb.cluster.messages import Opening, answered, done, failed
-from securexgb.cluster.worker import session
+from securexgb.cluster.parts import failing_together
+from securexgb.cluster.worker import Head, session
 from securexgb.cluster.working import work_of
 from securexgb.errors import PeerGone, SecureXGBError, ShardGone, UsageError
 from securexgb.federation.session import Federation
@@ -95,14 +95,13 @@ class ShardActor:
             self._head.break_off(reason)
 
 
-class _Head:
-    """A session's end of the way to its head, see ``worker.Head``: two queues."""
+class _Head(Head):
+    """A session's end of the way to its head: two queues."""
 
     def __init__(self, opening: Opening, silence: float) -> None:
-        self.opening, self.over, self.heard = opening, threading.Event(), time.monotonic()
-        self.error: SecureXGBError | None = None
-        self._silence, self._lock = silence, threading.Lock()
-        self._other: GrpcChannel | None = None
+        super().__init__()
+        self.opening, self.heard = opening, time.monotonic()
+        self._silence = silence
         self._commands: SimpleQueue[bytes] = SimpleQueue()
         self._answers: SimpleQueue[bytes] = SimpleQueue()
         self._last: bytes | None = None
@@ -132,12 +131,6 @@ class _Head:
     def start(self) -> None:
         """Nothing is left to be heard."""
 
-    def takes_along(self, other: GrpcChannel) -> None:
-        with self._lock:
-            self._other, is_over = other, self.over.is_set()
-        if is_over:
-            other.close(self.error)
-
     def next_command(self) -> bytes | None:
         command = self._commands.get()
         if self.error is not None:
@@ -160,14 +153,8 @@ class _Head:
 
     def break_off(self, reason: str) -> None:
         """End the session, if it has not ended."""
-        with self._lock:
-            if self.over.is_set():
-                return
-            self.error, other = PeerGone(reason), self._other
-            self.over.set()
-        if other is not None:
-            other.close(self.error)
-        self._commands.put(b"")
+        if self._has_gone(PeerGone(reason)):
+            self._commands.put(b"")
 
     def _watch(self) -> None:
         while not self.over.wait(self._silence / _BEATS):
@@ -233,12 +220,9 @@ class DaskShards:
             DaskShard(number, f"shard {number} of {config.name}", actor, beats)
             for number, actor in enumerate(actors)
         ]
-        try:
+        with failing_together(self):
             for shard in self.handles:
                 shard.wait()
-        except BaseException as error:
-            self.close(error)
-            raise
 
     def close(self, error: BaseException | None = None) -> None:
         if self._closing.is_set():
@@ -387,7 +371,7 @@ def _ours(name: str, error: BaseException) -> BaseException:
 
 
 def _is_here(address: str) -> bool:
-    host = address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+    host = _host(address)
     with suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
@@ -430,6 +414,6 @@ def _host_of(federation: Federation, number: int) -> str | None:
     return host
 
 
-def _host(worker: str) -> str:
-    """Of a worker's address, tls://host:port."""
-    return worker.rpartition("://")[2].rpartition(":")[0].strip("[]")
+def _host(address: str) -> str:
+    """Of an address of Dask's, tls://host:port."""
+    return address.rpartition("://")[2].rpartition(":")[0].strip("[]")

@@ -62,8 +62,7 @@ class FileTable:
             classes=about.classes,
             base_margin=about.base_margin,
         )
-        width = len(found.names)
-        self._empty = Rows(np.empty((0, width)), found.names, categories=found.categories)
+        self._empty = Rows.none_of(found.names, None, found.categories)
         self.count = count
         self.column_names, self.categories = found.names, found.categories
         self.labels, self.weights = about.labels, about.weights

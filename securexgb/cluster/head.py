@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from securexgb.cluster.dask import DaskShards
 from securexgb.cluster.link import LinkedShards
 from securexgb.cluster.messages import SESSION_BYTES, Opening
-from securexgb.cluster.parts import Shards, check_shards
+from securexgb.cluster.parts import Shards, check_shards, failing_together
 from securexgb.cluster.rows import RowCounts, ShardedRows
 from securexgb.errors import MalformedFrame
 from securexgb.federation.session import Federation, Purpose
@@ -48,11 +48,8 @@ def shards_in_session(
     )
     is_of_dask = federation.cluster.engine == "dask"
     shards: Shards = (DaskShards if is_of_dask else LinkedShards)(federation, opening)
-    try:
+    with failing_together(shards):
         yield shards
-    except BaseException as error:
-        shards.close(error)
-        raise
     shards.close()
 
 

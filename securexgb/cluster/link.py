@@ -16,6 +16,7 @@ from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.cluster.messages import Opening, answered
+from securexgb.cluster.parts import failing_together
 from securexgb.errors import (
     PeerError,
     PeerGone,
@@ -107,14 +108,11 @@ class LinkedShards:
     def __init__(self, federation: Federation, opening: Opening) -> None:
         """ShardGone where one does not come; what a shard raises that cannot begin."""
         self.handles: list[LinkedShard] = []
-        try:
+        with failing_together(self):
             for number in range(federation.terms.shards):
                 self.handles.append(LinkedShard(federation, number, opening))
             for shard in self.handles:
                 shard.wait()
-        except BaseException as error:
-            self.close(error)
-            raise
 
     def close(self, error: BaseException | None = None) -> None:
         for shard in self.handles:

@@ -12,7 +12,8 @@ them. Rows of an evaluation set are divided alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Protocol
 
@@ -89,3 +90,13 @@ class Shards(Protocol):
 
     def close(self, error: BaseException | None = None) -> None:
         """Close all of them."""
+
+
+@contextmanager
+def failing_together(shards: Shards) -> Iterator[None]:
+    """Where the block fails, so do all workers of this party."""
+    try:
+        yield
+    except BaseException as error:
+        shards.close(error)
+        raise

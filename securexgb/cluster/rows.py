@@ -10,21 +10,28 @@ added to the sums (``offline.matrix_products``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.histogram import NoisySums, matrix_shape
 from securexgb.boost.splits.level import Level
-from securexgb.cluster.commands import Said, answer_of, pack, told_keys, told_level
+from securexgb.cluster.commands import (
+    Said,
+    ask_all,
+    pack,
+    told_keys,
+    told_level,
+    told_model,
+)
 from securexgb.cluster.parts import ShardHandle, check_shards, shard_rows
 from securexgb.correlations.source import DividedProducts, PadKeys
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.he.made_matrix import AddedMatrix
 from securexgb.jobs.data.whole_rows import RowStart, planned_sums
-from securexgb.model.files import dump_half
 from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
@@ -68,7 +75,7 @@ class ShardedRows:
         model = self._model = start.model
         shape = matrix_shape(model.layout, model.numbers, model.params.max_depth)
         keys = self._divided(shape, model)
-        half = _half(model)
+        half = told_model(model)
         resumed = int(len(model.rounds) > model.params.past.rounds)
         questions = [
             Said(
@@ -153,7 +160,7 @@ class ShardedRows:
     def evaluated(self, rounds: Sequence[Round]) -> Shared:
         assert self._model is not None
         trees = [tree for of_round in rounds for tree in of_round]
-        half = _half(replace(self._model, trees=trees, best_iteration=None))
+        half = told_model(replace(self._model, trees=trees, best_iteration=None))
         answers = self._ask_all(Said("evaluated", arrays=(half,)))
         by_set: list[list[Words]] = [[] for _ in self._counts.sets]
         for said, (_, *sets) in zip(answers, self._parts, strict=True):
@@ -192,28 +199,20 @@ class ShardedRows:
         return NoisySums(Shared(total))
 
     def _ask_all(self, question: Said) -> list[Said]:
-        return self._ask([question] * len(self._shards))
+        """One question, packed once."""
+        return self._timed(question.name, repeat(pack(question), len(self._shards)))
 
     def _ask(self, questions: Sequence[Said]) -> list[Said]:
-        """All shards at once; their answers by number."""
-        packed = dict[int, bytes]()
-        for shard, question in zip(self._shards, questions, strict=True):
-            if id(question) not in packed:  # one that is for all is packed once
-                packed = {id(question): pack(question)}
-            shard.ask(packed[id(question)])
-        answers = [
-            answer_of(shard.answer(), question.name)
-            for shard, question in zip(self._shards, questions, strict=True)
-        ]
+        """Each shard its own."""
+        return self._timed(questions[0].name, map(pack, questions))
+
+    def _timed(self, name: str, questions: Iterable[bytes]) -> list[Said]:
+        answers = ask_all(self._shards, name, questions)
         self.slowest += max(said.seconds for said in answers)
         self.seconds = [
             before + said.seconds for before, said in zip(self.seconds, answers, strict=True)
         ]
         return answers
-
-
-def _half(model: ModelHalf) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.frombuffer(dump_half(model), np.uint8)
 
 
 def _owners(shape: MatrixShape) -> list[int]:

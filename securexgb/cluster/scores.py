@@ -15,7 +15,7 @@ import numpy as np
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.predict import predict_moved
-from securexgb.cluster.commands import Said, answer_of, pack
+from securexgb.cluster.commands import Said, ask_all, pack, told_model
 from securexgb.cluster.head import shards_in_session
 from securexgb.cluster.parts import ShardHandle, shard_rows
 from securexgb.cluster.scoring import PREDICT, SCORES
@@ -26,7 +26,6 @@ from securexgb.jobs.prediction import Reals
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun
 from securexgb.jobs.table import Table
-from securexgb.model.files import dump_half
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 
@@ -34,9 +33,8 @@ from securexgb.mpc.shared import Shared
 def like_model(finished: FinishedRun) -> Rows:
     """No rows, with the columns, classes and categories of a model's."""
     half, classes = finished.half, finished.record.classes
-    none = np.empty((0, len(half.columns)))
     named = None if classes is None else tuple(classes)
-    return Rows(none, half.columns, classes=named, categories=half.categories)
+    return Rows.none_of(half.columns, named, half.categories)
 
 
 def predict_by_shards(
@@ -68,11 +66,10 @@ def moved_by_shards(
 
 def _asked(shards: Sequence[ShardHandle], model: ModelHalf, data_set: str, rows: int) -> Shared:
     best = replace(model, trees=model.best_trees, best_iteration=None)
-    half = np.frombuffer(dump_half(best), np.uint8)
+    half = told_model(best)
     sizes = [part.stop - part.start for part in shard_rows(rows, len(shards))]
-    for shard, size in zip(shards, sizes, strict=True):
-        shard.ask(pack(Said(SCORES, (size,), (data_set,), (half,))))
-    answers = [answer_of(shard.answer(), SCORES) for shard in shards]
+    questions = (pack(Said(SCORES, (size,), (data_set,), (half,))) for size in sizes)
+    answers = ask_all(shards, SCORES, questions)
     shares = [
         said.array(0, np.uint64, (model.outputs, size))
         for said, size in zip(answers, sizes, strict=True)

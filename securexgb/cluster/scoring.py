@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from securexgb.boost.predict import check_rows, training_margins
-from securexgb.cluster.commands import Said, pack, unpack
+from securexgb.cluster.commands import Said, model_of, pack, unpack
 from securexgb.cluster.data import FileShard
-from securexgb.cluster.shard import model_in
 from securexgb.errors import DataError, MalformedFrame, UsageError
 from securexgb.jobs.data.files import needed_file
 from securexgb.jobs.rows import Rows
@@ -27,7 +26,7 @@ class ScoringShard:
         said = unpack(command)
         if said.name != SCORES or len(said.texts) != 1 or len(said.numbers) != 1:
             raise MalformedFrame(f"a head asks {said.name[:40]!r}: use one version of securexgb")
-        model, party = model_in(said), self._party
+        model, party = model_of(said), self._party
         values = self._read(said.texts[0]).values
         if values.shape[0] != said.numbers[0]:
             raise DataError(

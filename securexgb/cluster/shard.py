@@ -12,20 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-import numpy as np
-
 from securexgb.arith.prg import Prg
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.cluster.commands import Said, keys_of, level_of, pack, shared_of, unpack
+from securexgb.cluster.commands import Said, keys_of, level_of, model_of, pack, shared_of, unpack
 from securexgb.cluster.parts import ShardData
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError, UsageError
 from securexgb.jobs.data.whole_rows import RowStart, WholeRows
 from securexgb.jobs.resuming.checkpoint import CheckpointStore, TrainingState
 from securexgb.jobs.training import fingerprint
-from securexgb.model.files import parse_half
 from securexgb.mpc.party import Party
-
-MODEL = "the model of the head"
 
 
 class Shard:
@@ -73,7 +68,7 @@ class Shard:
             public = Prg(bytes.fromhex(coins))
         except ValueError as error:
             raise MalformedFrame("what a head says of a training's beginning is wrong") from error
-        model = model_in(said)
+        model = model_of(said)
         self._check_rows(stop - start, sets)
         keys, pads = keys_of(said, 1), self._party.source.products.pads
         if (keys is None) != (pads is None):
@@ -142,7 +137,7 @@ class Shard:
         return Said(said.name, arrays=tuple(self._rows.margins(at).own_share() for at in edges))
 
     def _evaluated(self, said: Said) -> Said:
-        return Said(said.name, arrays=(self._rows.evaluated(model_in(said).rounds).own_share(),))
+        return Said(said.name, arrays=(self._rows.evaluated(model_of(said).rounds).own_share(),))
 
     def _keep(self, said: Said) -> Said:
         (count,) = _numbers(said, 1)
@@ -156,10 +151,3 @@ def _numbers(said: Said, count: int) -> tuple[int, ...]:
     if len(said.numbers) != count or min(said.numbers) < 0:
         raise MalformedFrame(f"a head asks {said.name[:40]!r} of no number")
     return said.numbers
-
-
-def model_in(said: Said) -> ModelHalf:
-    """The half that a question comes with."""
-    if not said.arrays or said.arrays[0].dtype != np.uint8:
-        raise MalformedFrame(f"a head asks {said.name[:40]!r} without its model")
-    return parse_half(said.arrays[0].tobytes(), MODEL)

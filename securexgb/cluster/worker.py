@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Protocol
 
 from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Endpoint, Listener
@@ -82,33 +82,59 @@ class ShardProcess:
         session(self._federation, self._number, self._work, _Head(channel), self._tell)
 
 
-class Head(Protocol):
-    """A shard's way to the head of a session, whatever lies between."""
+class Head(ABC):
+    """A shard's way to the head of a session, whatever lies between.
+
+    ``over``: set when the head has gone, or has ended the session; ``error``: what ended it, where
+    it was not its end in order.
+    """
 
     opening: Opening
     """What the session is about, once it has started."""
-    over: threading.Event
-    """Set when the head has gone, or has ended the session."""
-    error: SecureXGBError | None
-    """What ended it, where it was not its end in order."""
 
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.error: SecureXGBError | None = None
+        self._lock = threading.Lock()
+        self._other: GrpcChannel | None = None
+
+    @abstractmethod
     def start(self) -> None:
         """Hear what the session is about, and hear on from now on."""
 
     def takes_along(self, other: GrpcChannel) -> None:
         """A link that is to end with this one."""
+        with self._lock:
+            self._other, is_over = other, self.over.is_set()
+        if is_over:
+            other.close(self.error)
 
+    @abstractmethod
     def next_command(self) -> bytes | None:
         """None: there are no more; raises what ended the session."""
 
+    @abstractmethod
     def reply(self, content: bytes) -> None:
         """That the session can begin, then the answer to the newest command."""
 
+    @abstractmethod
     def fail(self, error: BaseException) -> None:
         """The head hears why; then there is nothing more."""
 
+    @abstractmethod
     def end(self) -> None:
         """After the last command."""
+
+    def _has_gone(self, error: SecureXGBError | None) -> bool:
+        """The session is over, by ``error`` if any; False where it was before."""
+        with self._lock:
+            if self.over.is_set():
+                return False
+            self.error, other = error, self._other
+            self.over.set()
+        if other is not None and error is not None:
+            other.close(error)
+        return True
 
 
 def session(
@@ -148,29 +174,18 @@ def _meet(federation: Federation, number: int, head: Head, endpoint: Endpoint) -
             return channel
 
 
-class _Head:
-    """The end of a link to the head, see ``Head``; a thread reads what comes."""
-
-    opening: Opening
+class _Head(Head):
+    """The end of a link to the head; a thread reads what comes."""
 
     def __init__(self, channel: GrpcChannel) -> None:
+        super().__init__()
         self._channel, self._answers = channel, channel.stream("offline")
         self._commands: SimpleQueue[bytes | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._read, name="head", daemon=True)
-        self._lock = threading.Lock()
-        self._other: GrpcChannel | None = None
-        self.over = threading.Event()
-        self.error: SecureXGBError | None = None
 
     def start(self) -> None:
         self.opening = Opening.decode(bytes(self._channel.receive(OPEN, OPENING_BYTES)))
         self._thread.start()
-
-    def takes_along(self, other: GrpcChannel) -> None:
-        with self._lock:
-            self._other, is_over = other, self.over.is_set()
-        if is_over:
-            other.close(self.error)
 
     def next_command(self) -> bytes | None:
         command = self._commands.get()
@@ -205,10 +220,6 @@ class _Head:
             if not command:
                 break
             self._commands.put(command)
-        with self._lock:
-            self.error, other = error, self._other
-            self.over.set()
-        if other is not None and error is not None:
-            other.close(error)
+        self._has_gone(error)
         self._commands.put(None)
         self._channel.close()

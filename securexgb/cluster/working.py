@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from securexgb.cluster.data import FileShard
 from securexgb.cluster.messages import Opening
 from securexgb.cluster.scoring import ScoringShard
@@ -24,7 +22,8 @@ def work_of(federation: Federation, number: int, tell: Callable[[str], None]) ->
     """That of own shard ``number``, on the files of this side's settings."""
 
     def work(party: Party, opening: Opening) -> Answers:
-        data = FileShard(federation, _like(opening), number, federation.terms.shards)
+        like = Rows.none_of(opening.columns, opening.classes, opening.categories)
+        data = FileShard(federation, like, number, federation.terms.shards)
         if opening.purpose in ("predict", "evaluate"):
             return ScoringShard(party, data).answer
         if opening.purpose != "train":
@@ -32,16 +31,6 @@ def work_of(federation: Federation, number: int, tell: Callable[[str], None]) ->
         return Shard(party, data, _store(federation, number, opening.run, tell)).answer
 
     return work
-
-
-def _like(opening: Opening) -> Rows:
-    """What the head has found of all rows, without any."""
-    return Rows(
-        np.empty((0, len(opening.columns))),
-        opening.columns,
-        classes=opening.classes,
-        categories=opening.categories,
-    )
 
 
 def _store(

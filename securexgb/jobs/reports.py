@@ -150,6 +150,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def peak_rss_mb() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def costs_of(party: Party, total_seconds: float) -> Costs:
     """What this side's protocols have cost so far."""
     traffic, account = party.channel.traffic, party.source.account
@@ -162,7 +167,7 @@ def costs_of(party: Party, total_seconds: float) -> Costs:
         waited_seconds=account.waited_seconds,
         online_seconds=max(total_seconds - account.waited_seconds, 0.0),
         total_seconds=total_seconds,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_rss_mb=peak_rss_mb(),
     )
 
 

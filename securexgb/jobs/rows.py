@@ -55,6 +55,15 @@ class Rows:
     base_margin: Reals | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @staticmethod
+    def none_of(
+        names: tuple[str, ...],
+        classes: tuple[Any, ...] | None,
+        categories: Mapping[str, tuple[str, ...]],
+    ) -> Rows:
+        """No rows, of these columns: what is known of a table whose rows are elsewhere."""
+        return Rows(np.empty((0, len(names))), names, classes=classes, categories=categories)
+
     @property
     def categorical(self) -> tuple[int, ...]:
         """Numbers of the categorical columns, ascending."""

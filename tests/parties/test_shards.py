@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ import yaml
 from securexgb.channel.probe import split_address
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.toml import validate
-from tests.parties.test_deployment import MOST_EXPOSED
+from tests.parties.test_deployment import judge_unit, needs_systemd
 
 FOLDER = Path(__file__).resolve().parents[2] / "parties" / "shard"
 UNITS = ("securexgb-shard@", "securexgb-relay")
@@ -121,17 +118,8 @@ def test_programs_are_started_with_what_they_take() -> None:
     assert [variable["name"] for variable in container["env"]] == ["NUMBER"]
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine"
-)
+@needs_systemd
 @pytest.mark.parametrize("name", UNITS)
 def test_units_are_good_and_confined_in_systemd_s_own_judgement(name: str, tmp_path: Path) -> None:
-    text = (FOLDER / f"{name}.service").read_text()
     copy = tmp_path / f"{name}{3 if name.endswith('@') else ''}.service"
-    copy.write_text(text.replace("/opt/securexgb/bin/securexgb", sys.executable))
-    judge = ["security", "--offline=true", f"--threshold={MOST_EXPOSED}"]
-    for command in (["verify"], judge):
-        done = subprocess.run(
-            ["systemd-analyze", *command, copy], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    judge_unit(FOLDER / f"{name}.service", copy)

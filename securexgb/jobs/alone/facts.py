@@ -5,7 +5,6 @@ Beside the model stand plain xgboost's on the same bins and on its own, trained 
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +17,7 @@ from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.alone.earlier import EarlierSimulation
 from securexgb.jobs.alone.plain import Plain, has_xgboost, plain_xgboost
-from securexgb.jobs.reports import metrics_of
+from securexgb.jobs.reports import metrics_of, peak_rss_mb
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import Simulation, Split
 from securexgb.offline.method import Method
@@ -46,12 +45,8 @@ def costs_of_training(training: Simulation[ModelHalf]) -> Costs:
         waited_seconds=found.waited_seconds,
         online_seconds=found.online_seconds,
         total_seconds=found.total_seconds,
-        peak_rss_mb=_peak_rss_mb(),
+        peak_rss_mb=peak_rss_mb(),
     )
-
-
-def _peak_rss_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def facts_of_training(
@@ -90,7 +85,7 @@ def facts_of_training(
         "megabytes": megabytes,
         "megabytes_per_tree": megabytes["total"] / grown,
         "rounds": costs.rounds,
-        "peak_rss_mb": _peak_rss_mb(),
+        "peak_rss_mb": peak_rss_mb(),
         "dealer_evidence": "none",
         "warning": WARNING,
         "algorithm": method.algorithm,

@@ -69,6 +69,7 @@ def page(results: Results) -> str:
         memory=made(sections.memory, "memory"),
         growth=made(sections.growth, "growth"),
         complexity=made(sections.complexity, "complexity"),
+        published=made(model_tables.published, "published"),
         a_round="?" if prices is None else f"{1e3 * prices.a_round:.2f}",
         a_megabyte="?" if prices is None else f"{1e3 * prices.a_megabyte:.1f}",
         prices_off="?" if prices is None else f"{100 * prices.off:.0f} %",

@@ -69,6 +69,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "memory": ("memory.py",),
     "growth": ("growth.py",),
     "complexity": ("complexity.py",),
+    "published": ("published.py",),
     "operations": ("operations.py",),
     "channel": ("channel.py",),
     "alignment": ("alignment.py", "alignment.py --rows 50 --other 100000"),
@@ -105,6 +106,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 2",),
     "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
+    "published": ("published.py --rows 300 --trees 2 --vary depth --values 3",),
     "operations": (
         "operations.py --count 64 --source insecure-local",
         "operations.py --count 64 --source two-party --only mpc.multiply",

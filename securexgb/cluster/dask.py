@@ -277,7 +277,7 @@ class _Beats:
 def _client(federation: Federation) -> Any:
     """A client of this side's scheduler."""
     try:
-        from distributed import Client  # noqa: PLC0415  (an extra, and slow to load)
+        from distributed import Client, Security  # noqa: PLC0415  (an extra, and slow to load)
     except ImportError:
         raise UsageError(
             'engine = "dask" of party.toml needs Dask: pip install "securexgb[cluster]"'
@@ -289,13 +289,45 @@ def _client(federation: Federation) -> Any:
             "secured: whoever reaches it runs programs on the workers; give the cluster "
             "certificates (distributed.comm.tls) and write tls://"
         )
+    security = Security(**_certificates(federation))
+    if address.startswith("tls://"):
+        _check(security, federation.config.name)
     try:
-        return Client(address, timeout=seconds, set_as_default=False, name="securexgb")
+        return Client(
+            address, security=security, timeout=seconds, set_as_default=False, name="securexgb"
+        )
     except Exception as error:
         raise ShardGone(
             f"the Dask scheduler {address} of {federation.config.name} cannot be reached "
             f"({_said(error)})"
         ) from None
+
+
+def _certificates(federation: Federation) -> dict[str, str]:
+    """Of party.toml, as Dask calls them; none: those of Dask's own settings."""
+    settings = federation.cluster
+    found = {
+        "tls_ca_file": settings.scheduler_ca,
+        "tls_client_cert": settings.scheduler_certificate,
+        "tls_client_key": settings.scheduler_key,
+    }
+    return {name: str(path) for name, path in found.items() if path is not None}
+
+
+def _check(security: Any, name: str) -> None:
+    """UsageError where there are no certificates, or they are of no use."""
+    what = "there is none"
+    if security.tls_ca_file and security.tls_client_cert:
+        try:
+            security.get_connection_args("client")
+        except Exception as error:
+            what = _said(error)
+        else:
+            return
+    raise UsageError(
+        f"{name}: no certificate for the Dask cluster can be used ({what}): give scheduler_ca, "
+        "scheduler_certificate and scheduler_key in [cluster] of party.toml"
+    )
 
 
 def _ours(name: str, error: BaseException) -> BaseException:

@@ -33,6 +33,7 @@ class Sharded(Companies):
         self.own = {name: [free_port() for _ in range(shards)] for name in SIDES}
         self.links = [free_port() for _ in range(shards)]
         self.changes = changes
+        self.schedulers: dict[str, str] = {}
         super().__init__(root, rows=rows, method={})
 
     def settings(self, name: str, **changes: Any) -> None:
@@ -40,6 +41,8 @@ class Sharded(Companies):
             changes = {"connect": f"127.0.0.1:{self.relay_port}"} | changes
         super().settings(name, **self.changes | changes)
         cluster: dict[str, Any] = {"shards": _addresses(self.own[name])}
+        if name in self.schedulers:
+            cluster = {"engine": "dask", "scheduler": self.schedulers[name]}
         if name == "bank":
             cluster |= {
                 "links": _addresses(self.links),
@@ -51,6 +54,11 @@ class Sharded(Companies):
 
     def terms(self, *names: str, training: Mapping[str, Any] | None = None, **changes: Any) -> None:
         super().terms(*names, training=training, cluster={"shards": self.shards}, **changes)
+
+    def on_dask(self, name: str, scheduler: str) -> None:
+        """One side's shards are actors of a cluster from now on."""
+        self.schedulers[name] = scheduler
+        self.settings(name)
 
     def federation(self, name: str) -> Federation:
         return Federation.from_file(self.root / name / "party.toml", self.root / name / "job.toml")

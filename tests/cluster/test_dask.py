@@ -1,6 +1,7 @@
 """Shards on Dask: what an actor and its head make of silence, loss and errors, without a cluster.
 
-A real one, with two companies, is in examples/two_clusters.py, which a test runs.
+A real one loses its worker in test_lost_worker.py; two, of two companies, are in
+examples/two_clusters.py, which a test runs.
 """
 
 from __future__ import annotations

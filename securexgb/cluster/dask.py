@@ -37,6 +37,8 @@ from securexgb.terms.toml import to_toml
 _MOST_BEAT_SECONDS = 5.0
 _GLANCE_SECONDS = 0.5
 """A waiting head looks so often whether the worker still beats."""
+_MAKING_SECONDS = 60.0
+"""So long a worker may take at least to make its actor: it loads this package first."""
 _PARTING_SECONDS = 2.0
 """So long all workers together may take to hear that their head has failed."""
 _CLOSING_SECONDS = 10.0
@@ -159,7 +161,8 @@ class _Actor:
         """Waits until it is there; raises what Dask does, and ShardGone where it does not come."""
         self._client, self._future, self._seconds = client, future, seconds
         self._stopping: Any = None
-        until = time.monotonic() + seconds
+        most = max(seconds, _MAKING_SECONDS)
+        until = time.monotonic() + most
         while True:
             try:
                 with client.as_current():
@@ -169,7 +172,7 @@ class _Actor:
                     raise ShardGone(f"the Dask worker at {worker} is gone") from None
                 if time.monotonic() > until:
                     raise ShardGone(
-                        f"the Dask worker at {worker} did not begin within {seconds:g} s, so it is "
+                        f"the Dask worker at {worker} did not begin within {most:g} s, so it is "
                         "frozen, cut off, or has other work"
                     ) from None
             else:

@@ -29,7 +29,6 @@ from typing import Any
 
 from securexgb.cluster.actor import BEATS, ShardActor
 from securexgb.cluster.messages import Opening, answered
-from securexgb.cluster.parts import failing_together
 from securexgb.errors import SecureXGBError, ShardGone, UsageError
 from securexgb.federation.session import Federation
 from securexgb.terms.toml import to_toml
@@ -52,7 +51,7 @@ class DaskShard:
     """A head's way to its shard ``number``; see ``parts.ShardHandle``."""
 
     def __init__(self, number: int, name: str, actor: _Actor, beats: _Beats) -> None:
-        self.number, self._name, self._actor, self._beats = number, name, actor, beats
+        self.number, self.name, self._actor, self._beats = number, name, actor, beats
         self._asked: deque[bytes] = deque()
         self._under_way: Any = None
 
@@ -67,10 +66,10 @@ class DaskShard:
         self._send()
 
     def answer(self) -> bytes:
-        content = self._beats.result(self._under_way, self.number, self._name)
+        content = self._beats.result(self._under_way, self.number, self.name)
         self._under_way = None
         self._send()
-        return answered(content, self._name)
+        return answered(content, self.name)
 
     def close(self, error: BaseException | None = None) -> None:
         if error is None:
@@ -90,7 +89,7 @@ class DaskShard:
 class DaskShards:
     """All shards of this side on its Dask cluster, for one session; see ``parts.Shards``."""
 
-    def __init__(self, federation: Federation, opening: Opening) -> None:
+    def __init__(self, federation: Federation) -> None:
         """ShardGone where the scheduler or a worker does not come, UsageError where workers have
         another installation, or are not where shards have to be."""
         config = federation.config
@@ -99,9 +98,7 @@ class DaskShards:
         self._closing = threading.Event()
         self.handles: list[DaskShard] = []
         try:
-            actors = self._made(federation)
-            for actor in actors:
-                actor.open(opening)
+            self._actors = actors = self._made(federation)
             beats = _Beats(actors, self._seconds, self._closing)
         except BaseException as error:
             self._leave()
@@ -110,9 +107,16 @@ class DaskShards:
             DaskShard(number, f"shard {number} of {config.name}", actor, beats)
             for number, actor in enumerate(actors)
         ]
-        with failing_together(self):
-            for shard in self.handles:
-                shard.wait()
+
+    def open(self, opening: Opening) -> None:
+        """Begin the session with all of them; raises what a shard raises that cannot begin."""
+        for actor, shard in zip(self._actors, self.handles, strict=True):
+            try:
+                actor.open(opening)
+            except Exception as error:
+                raise _ours(shard.name, error) from None
+        for shard in self.handles:
+            shard.wait()
 
     def close(self, error: BaseException | None = None) -> None:
         if self._closing.is_set():

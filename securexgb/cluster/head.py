@@ -38,17 +38,20 @@ def shards_in_session(
     federation: Federation, party: Party, purpose: Purpose, run: str, like: Table
 ) -> Iterator[Shards]:
     """This side's shards, each linked to the other side's; where the block fails, so do they."""
-    opening = Opening(
-        session=_common_session(party),
-        purpose=purpose,
-        run=run,
-        columns=like.column_names,
-        classes=like.classes,
-        categories=like.categories,
-    )
     is_of_dask = federation.cluster.engine == "dask"
-    shards: Shards = (DaskShards if is_of_dask else LinkedShards)(federation, opening)
+    shards = DaskShards(federation) if is_of_dask else LinkedShards(federation)
     with failing_together(shards):
+        # Where the other side has not reached its own, its reason is heard here, not a shard that
+        # waits in vain for its partner.
+        opening = Opening(
+            session=_common_session(party),
+            purpose=purpose,
+            run=run,
+            columns=like.column_names,
+            classes=like.classes,
+            categories=like.categories,
+        )
+        shards.open(opening)
         yield shards
     shards.close()
 

@@ -16,6 +16,7 @@ from pyarrow.csv import read_csv
 from securexgb.channel.relay import Relay, shard_name
 from securexgb.cluster.link import LinkedShards
 from securexgb.cluster.messages import Opening
+from securexgb.cluster.parts import failing_together
 from securexgb.cluster.worker import ShardProcess, Work
 from securexgb.cluster.working import work_of
 from securexgb.federation.session import Federation
@@ -102,7 +103,10 @@ class Sharded(Companies):
             pq.write_table(read_csv(path), path.with_suffix(".parquet"))
 
     def heads_of(self, name: str, session: bytes) -> LinkedShards:
-        return LinkedShards(self.federation(name), Opening(session, "train", "a-run", ("age",)))
+        shards = LinkedShards(self.federation(name))
+        with failing_together(shards):
+            shards.open(Opening(session, "train", "a-run", ("age",)))
+        return shards
 
     def begin(self, sessions: Mapping[str, bytes]) -> dict[str, Future[LinkedShards]]:
         """Both heads at once, each of which waits until its shards have met the other's."""

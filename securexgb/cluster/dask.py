@@ -18,6 +18,7 @@ the connection breaks. So whoever waits for an answer looks at the actor's futur
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -29,7 +30,7 @@ from typing import Any
 
 from securexgb.cluster.actor import BEATS, ShardActor
 from securexgb.cluster.messages import Opening, answered
-from securexgb.errors import SecureXGBError, ShardGone, UsageError
+from securexgb.errors import CertificateRefused, SecureXGBError, ShardGone, UsageError
 from securexgb.federation.session import Federation
 from securexgb.terms.toml import to_toml
 
@@ -284,7 +285,9 @@ class _Beats:
 def _client(federation: Federation) -> Any:
     """A client of this side's scheduler."""
     try:
-        from distributed import Client, Security  # noqa: PLC0415  (an extra, and slow to load)
+        # An extra, and slow to load.
+        from distributed import Client, Security  # noqa: PLC0415
+        from distributed.comm.core import FatalCommClosedError  # noqa: PLC0415
     except ImportError:
         raise UsageError(
             'engine = "dask" of party.toml needs Dask: pip install "securexgb[cluster]"'
@@ -296,6 +299,8 @@ def _client(federation: Federation) -> Any:
             "secured: whoever reaches it runs programs on the workers; give the cluster "
             "certificates (distributed.comm.tls) and write tls://"
         )
+    # Of a scheduler that has gone Dask's client shows a traceback; the head says it in a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     security = Security(**_certificates(federation))
     if address.startswith("tls://"):
         _check(security, federation.config.name)
@@ -303,6 +308,12 @@ def _client(federation: Federation) -> Any:
         return Client(
             address, security=security, timeout=seconds, set_as_default=False, name="securexgb"
         )
+    except FatalCommClosedError as error:
+        raise CertificateRefused(
+            f"the Dask scheduler {address} of {federation.config.name} and this side do not take "
+            f"each other's certificates ({_said(error)}): compare scheduler_ca and "
+            "scheduler_certificate of party.toml with those of the cluster"
+        ) from None
     except Exception as error:
         raise ShardGone(
             f"the Dask scheduler {address} of {federation.config.name} cannot be reached "

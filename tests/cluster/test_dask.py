@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from securexgb.cluster import actor as actors
-from securexgb.cluster import dask
+from securexgb.cluster import dask, worker
 from securexgb.cluster.actor import ShardActor
 from securexgb.cluster.dask import DaskShard
 from securexgb.cluster.messages import Opening, answered, done, failed
@@ -22,7 +22,9 @@ from securexgb.errors import (
     DataError,
     FileError,
     MalformedFrame,
+    PeerError,
     PeerGone,
+    PortTaken,
     SecureXGBError,
     ShardGone,
     UsageError,
@@ -31,6 +33,7 @@ from securexgb.federation.session import Federation
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.toml import to_toml
+from tests.processes.companies import free_port
 
 OPENING = Opening(bytes(16), "train", "a-run", ("age",))
 TERMS = JobTerms(name="job", label_party="bank", feature_party="bureau", cluster={"shards": 2})
@@ -320,6 +323,45 @@ def test_an_open_scheduler_is_used_on_this_machine_alone():
             dask._client(Federation(config(address), TERMS))
     for address in ("tcp://127.0.0.1:8786", "tcp://[::1]:8786", "tcp://localhost:1"):
         assert dask._is_here(address)
+
+
+FILES = {f"scheduler_{name}": f"dask/{name}" for name in ("ca", "certificate", "key")}
+
+
+def test_certificates_of_the_cluster_are_three_files_that_can_be_read():
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    at = "tls://scheduler:8786"
+    with pytest.raises(ValueError, match="come together"):
+        config(at, scheduler_ca="dask/ca")
+    with pytest.raises(ValueError, match="written as tls"):
+        config(**FILES)
+    for more, why in (({}, "there is none"), (FILES, "FileNotFoundError")):
+        with pytest.raises(UsageError, match=f"no certificate for the Dask cluster .*{why}"):
+            dask._client(Federation(config(at, **more), TERMS))
+
+
+def test_a_scheduler_that_nobody_runs_is_said():
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    soon = config(f"tcp://127.0.0.1:{free_port()}").model_copy(update={"timeout_seconds": 0.1})
+    with pytest.raises(ShardGone, match=r"scheduler tcp://127\.0\.0\.1:\d+ of bureau cannot be"):
+        dask._client(Federation(soon, TERMS))
+
+
+def test_a_port_that_the_session_before_still_holds_is_waited_for(monkeypatch):
+    """On Dask a worker may begin the next session before the last has heard of its end."""
+    monkeypatch.setattr(worker, "_AGAIN_SECONDS", 0.0)
+    channel = SimpleNamespace()
+    tries = iter([PortTaken("in use"), PeerError("of another session"), channel])
+
+    def shard_link(*_):
+        found = next(tries)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    federation = SimpleNamespace(config=config(), shard_link=shard_link)
+    head = actors._Head(OPENING, 60.0)
+    assert worker._meet(federation, 0, head, None) is channel
 
 
 def test_another_installation_on_a_worker_is_said():

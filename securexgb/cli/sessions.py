@@ -325,12 +325,16 @@ class _Recorder(TrainingCallback):
         """What this session took, and what was expected of the trees that it has grown."""
         if self.estimate is None:
             return None
-        expected = self.estimate.training(len(model.rounds) - self.past, before=self.before)
+        took = len(model.rounds) - self.past
+        expected = self.estimate.training(took, before=self.before)
+        # Seconds are those of the shards, too; rounds and bytes are counted here.
+        parts = self.estimate.shards
+        own = expected if parts is None else parts.head.training(took, before=self.before)
         traffic, dealt = self.party.channel.traffic, self.party.source.account.dealer_bytes
         return Compared(
             link=str(self.link),
-            rounds=Ratio.of(self.party.rounds, expected.rounds),
-            bytes=Ratio.of(traffic.bytes_sent + traffic.bytes_received + dealt, expected.bytes),
+            rounds=Ratio.of(self.party.rounds, own.rounds),
+            bytes=Ratio.of(traffic.bytes_sent + traffic.bytes_received + dealt, own.bytes),
             seconds=Ratio.of(perf_counter() - self.session_began, expected.seconds),
         )
 

@@ -46,11 +46,16 @@ def shards_in_session(
         classes=like.classes,
         categories=like.categories,
     )
-    is_of_dask = federation.cluster.engine == "dask"
-    shards: Shards = (DaskShards if is_of_dask else LinkedShards)(federation, opening)
+    shards = own_shards(federation, opening)
     with failing_together(shards):
         yield shards
     shards.close()
+
+
+def own_shards(federation: Federation, opening: Opening) -> Shards:
+    """This side's shards, each ready for what the session is about."""
+    is_of_dask = federation.cluster.engine == "dask"
+    return (DaskShards if is_of_dask else LinkedShards)(federation, opening)
 
 
 def _common_session(party: Party) -> bytes:

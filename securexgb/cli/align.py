@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation

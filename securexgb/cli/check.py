@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.checks import Checks
 from securexgb.jobs.estimating import trial

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from securexgb.boost.leak import of_evaluation
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.cluster.data import load_set_tables

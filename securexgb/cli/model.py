@@ -11,7 +11,8 @@ import typer
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance_of
 from securexgb.boost.leak import of_splits
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError

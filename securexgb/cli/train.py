@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.sessions import Sessions
 from securexgb.errors import UsageError

@@ -22,7 +22,8 @@ from securexgb.jobs.aligning.kept import Aligned
 from securexgb.jobs.aligning.session import Alignment, Watching, align_terms
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.mpc.party import Party
-from securexgb.report.text import figure, ledger_table
+from securexgb.report.aligned import figure
+from securexgb.report.text import ledger_table
 
 SetsOption = Annotated[
     list[str] | None,

@@ -18,7 +18,8 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.checks import Checks
 from securexgb.jobs.estimating import trial
-from securexgb.report.text import bits_facts, leaks_text, table, verdict_text
+from securexgb.report.aligned import table
+from securexgb.report.text import bits_facts, leaks_text, verdict_text
 
 
 def check(

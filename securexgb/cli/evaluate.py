@@ -21,7 +21,8 @@ from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.jobs.runs import FinishedRun
 from securexgb.jobs.table import NamedTables
 from securexgb.mpc.party import Party
-from securexgb.report.text import leaks_text, ledger_table, table
+from securexgb.report.aligned import table
+from securexgb.report.text import leaks_text, ledger_table
 
 
 def evaluate(

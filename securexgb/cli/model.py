@@ -25,7 +25,8 @@ from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
 from securexgb.mpc.party import ROLES
 from securexgb.mpc.reveals import Reveal
-from securexgb.report.text import MOST_NAMED, ledger_table, table
+from securexgb.report.aligned import table
+from securexgb.report.text import MOST_NAMED, ledger_table
 from securexgb.storage.sealed import VARIABLE, find_key
 from securexgb.storage.whole import check_room, make_directory, write_whole
 

@@ -15,7 +15,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.report.text import table
+from securexgb.report.aligned import table
 
 
 def relay(

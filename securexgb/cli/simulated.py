@@ -8,7 +8,8 @@ from typing import Any
 from securexgb.boost.leak import Leak
 from securexgb.jobs.alone.plain import ABSENT, has_xgboost
 from securexgb.jobs.export import EXPORTED
-from securexgb.report.text import leaks_text, ledger_table, table
+from securexgb.report.aligned import table
+from securexgb.report.text import leaks_text, ledger_table
 
 
 def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:

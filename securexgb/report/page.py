@@ -16,10 +16,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from securexgb.report import figures
+from securexgb.report.aligned import figure
 from securexgb.report.metrics import EMPTY_SHARE
 from securexgb.report.record import BinaryMetrics, ClassMetrics, RunReport
 from securexgb.report.tables import Table, class_names, tables
-from securexgb.report.text import figure
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",

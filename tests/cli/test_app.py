@@ -21,8 +21,8 @@ from securexgb.cli.signals import ended_in_order
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
+from securexgb.report.aligned import duration, figure, table
 from securexgb.report.record import plain
-from securexgb.report.text import duration, figure, table
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):

@@ -302,7 +302,7 @@ def _cell(value: Any, is_share: bool) -> Cell:
     if value is None:
         return Cell("not defined", False)
     if isinstance(value, float):
-        return Cell(f"{value:.1%}" if is_share else figure(value), True)
+        return Cell(f"{round(value, 3) + 0.0:.1%}" if is_share else figure(value), True)
     if isinstance(value, int) and not isinstance(value, bool):
         return Cell(f"{value:,}", True)
     return Cell(str(value), False)

@@ -25,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from securexgb.config import JobTerms, PartyConfig
+
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
 from securexgb.channel.keys import create_keys
-from securexgb.config import JobTerms, PartyConfig
 from securexgb.federation import Federation
 from securexgb.model.files import load_half, save_half
 from securexgb.testing import run_parties

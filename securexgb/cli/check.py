@@ -14,13 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cluster.checking import shards_line
 from securexgb.cluster.data import load_tables
 from securexgb.jobs.checks import Checks
 from securexgb.jobs.estimating import trial
-from securexgb.report.text import bits_facts, leaks_text, table, verdict_text
+from securexgb.report.aligned import table
+from securexgb.report.text import bits_facts, leaks_text, verdict_text
 
 
 def check(

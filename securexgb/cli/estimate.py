@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cluster.data import load_tables
 from securexgb.errors import UsageError

@@ -43,12 +43,12 @@ from securexgb.jobs.training import agreed_job, fingerprint
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
+from securexgb.report.aligned import figure
 from securexgb.report.record import Compared, Ratio, SlowestShard
 from securexgb.report.text import (
     bits_facts,
     bits_warnings,
     classes_sentence,
-    figure,
     leaks_text,
     numbering_sentence,
 )

@@ -8,7 +8,8 @@ from typing import Any
 from securexgb.boost.leak import Leak
 from securexgb.jobs.alone.plain import ABSENT, has_xgboost
 from securexgb.jobs.export import EXPORTED
-from securexgb.report.text import figure, leaks_text, ledger_table, table
+from securexgb.report.aligned import figure, table
+from securexgb.report.text import leaks_text, ledger_table
 
 MOST_TREES = 10
 """Whose slowest shard is told."""

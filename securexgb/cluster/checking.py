@@ -36,8 +36,9 @@ def ask_shards(federation: Federation, rows: Table) -> list[AboutShard]:
         classes=rows.classes,
         categories=rows.categories,
     )
-    shards = own_shards(federation, opening)
+    shards = own_shards(federation)
     with failing_together(shards):
+        shards.open(opening)
         question = pack(Said(ABOUT))
         answers = ask_all(shards.handles, ABOUT, repeat(question, len(shards.handles)))
     shards.close()

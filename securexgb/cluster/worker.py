@@ -21,7 +21,14 @@ from securexgb.channel.grpc import GrpcChannel
 from securexgb.cluster.about import about_shard
 from securexgb.cluster.link import ANSWER, COMMAND, OPEN, own_endpoint, own_hello
 from securexgb.cluster.messages import OPENING_BYTES, Opening, done, failed
-from securexgb.errors import PeerError, PeerGone, PeerTimeout, SecureXGBError, UsageError
+from securexgb.errors import (
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    PortTaken,
+    SecureXGBError,
+    UsageError,
+)
 from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
 
@@ -179,7 +186,8 @@ def _meet(federation: Federation, number: int, head: Head, endpoint: Endpoint) -
     while True:
         try:
             channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
-        except PeerError:
+        except (PeerError, PortTaken):
+            # On Dask the session before may still hold the port, until it hears of its end.
             if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
                 raise
         else:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from securexgb.cli.app import app
+from securexgb.cli.app import typer_app
 from securexgb.errors import UsageError
 
 SMALL = ["simulate", "--trees", "1", "--depth", "2", "--bins", "8", "--format", "json"]
@@ -17,7 +17,7 @@ SMALL = ["simulate", "--trees", "1", "--depth", "2", "--bins", "8", "--format", 
 
 def simulated(folder: Path, *flags: str) -> dict[str, Any]:
     said = [*SMALL, "--run-directory", str(folder), *flags]
-    found = CliRunner().invoke(app, said, catch_exceptions=False)
+    found = CliRunner().invoke(typer_app(["simulate"]), said, catch_exceptions=False)
     assert found.exit_code == 0, found.output
     facts: dict[str, Any] = json.loads(found.stdout)
     return facts

@@ -6,7 +6,7 @@ from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.estimating.estimate import Estimate, Phase
 from securexgb.jobs.estimating.link import FAST
-from securexgb.report.text import duration, figure, table
+from securexgb.report.aligned import duration, figure, table
 
 _HEAD = (
     "phase", "seconds", "rounds", "MB sent", "MB received", "MB of memory", "MB on disk",

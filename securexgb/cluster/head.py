@@ -55,7 +55,7 @@ def shards_in_session(
     shards.close()
 
 
-def own_shards(federation: Federation) -> Shards:
+def own_shards(federation: Federation) -> DaskShards | LinkedShards:
     """This side's shards, each reached; ``open`` says what the session is about."""
     is_of_dask = federation.cluster.engine == "dask"
     return DaskShards(federation) if is_of_dask else LinkedShards(federation)

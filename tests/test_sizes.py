@@ -24,7 +24,7 @@ LINES = 69_700
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
 says by how much; what moves or mends lowers it. Serving: 6,000. Kernels for a row on request, with
 their tests, and routes without a framework: 300. Shards: 3,600. What serving lacked: 700. Going on
-in simulations: 230. Shards in estimates and checks: 290."""
+in simulations: 230. Shards in estimates and checks: 290. Budgets written beside a batch: 160."""
 MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
     "securexgb/cli/job.py new",

@@ -242,7 +242,7 @@ def _build(draw: Draw) -> Arguments:
 
 def _round_sums(draw: Draw) -> Arguments:
     widths = tuple(
-        SumWidths(*(int(bits) for bits in draw.integers((0, 0, 1), (18, 7, 35))), is_signed)
+        SumWidths(*(int(bits) for bits in draw.integers((0, 0, 2), (18, 7, 35))), is_signed)
         for is_signed in (True, False)
     )
     return [_numbers(draw, int(draw.integers(1, 5)), 2, _count(draw)), public(widths)]

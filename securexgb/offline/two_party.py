@@ -28,7 +28,7 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith import row_products
-from securexgb.arith.bits import unpack_dense, words_per
+from securexgb.arith.bits import to_slices, unpack_dense, words_per
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.counting import Budget
@@ -190,8 +190,11 @@ class TwoPartySource:
 
     def _make_gates(self, kind: Gates, words: int) -> GatePieces:
         sender, receiver = self._transfers.transfer(words, words, kind.width)
-        a, b = receiver.choices, sender.zero ^ sender.one
-        return GatePieces(a, b, a & b ^ sender.zero ^ receiver.chosen)
+        zero, one, chosen = sender.zero, sender.one, receiver.chosen
+        if kind.width == WORD:  # messages come as words then
+            zero, one, chosen = (to_slices(words, WORD) for words in (zero, one, chosen))
+        a, b = receiver.choices, zero ^ one
+        return GatePieces(a, b, a & b ^ zero ^ chosen)
 
     def _make_digits(self, kind: DigitTransfers, words: int) -> DigitEnd:
         """Pads of all entries, from four transfers each.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,10 @@ _NEAREST_BITS = 9
 
 @dataclass(frozen=True)
 class Steps:
-    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
+    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c.
+
+    The upper GATED bits of a are looked up last; the others go with b and with c.
+    """
 
     high: int
     middle: int
@@ -46,9 +50,9 @@ class Steps:
         return self.high + self.middle + self.low
 
     @property
-    def widths(self) -> tuple[int, int, int]:
-        """Bits of a, b and c, the parts that tables are looked up by."""
-        return self.high, self.middle, self.low
+    def widths(self) -> tuple[int, int, int, int]:
+        """Bits of c, b, and of both parts of a, by which tables are looked up."""
+        return self.low, self.middle, self.high - GATED, GATED
 
     def index(self, range_bits: int) -> Index:
         """Steps of |x| < 16."""
@@ -58,16 +62,16 @@ class Steps:
         self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
     ) -> tuple[SharedBits, ...]:
         """Entries of the values and of what is added."""
-        cut = self.low + self.middle
-        parts = index[cut:], index[self.low : cut], index[: self.low]
-        return lookups(party, parts, tables, runs)
+        ends = [0, *accumulate(self.widths)]
+        return lookups(party, [index[at:to] for at, to in pairwise(ends)], tables, runs)
 
     def cost(self, widths: tuple[int, ...], words: int) -> Cost:
         """Cost of these look-ups for 64 * ``words`` elements."""
         return lookups_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
 
 
-VALUE, MORE = Place(low=0, high=1), Place(low=0, high=2)
+GATED = 3
+VALUE, MORE = Place(low=1, between=2, high=3), Place(low=0, between=2, high=3)
 FINE, COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
 
 
@@ -126,7 +130,8 @@ def lengths_of(parts: tuple[Integers, Integers]) -> tuple[int, int]:
 
 def tables_of(cells: Integers, out_bits: int, place: Place) -> Tables:
     """Of cells (classes, a, b), or (classes, a, c)."""
-    return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
+    entries = cells.reshape(len(cells), 1 << GATED, -1)
+    return Tables(entries.view(np.uint64), out_bits, place)
 
 
 def by_class(rows: int, classes: int, times: int = 1) -> tuple[Integers, tuple[int, ...]]:

@@ -8,6 +8,8 @@ the right one through. That is some 2^|j| + 2^|i| (output bits) ands in place of
 
 Tables that are looked up at once may have parts in common, as those of a bipartite table do: the
 marks of a part are made once, and entries of several tables behind the same mark share its gate.
+So do the low parts of several tables that a part between low and high belongs to: each of its
+marks lets those of all of them through.
 
 Marks of several bits are all products of the marks of two parts of them, a tree: the one that
 is cheapest with one round more than the flattest, where a gate and the bits behind it count.
@@ -117,10 +119,19 @@ def marks_cost(widths: tuple[int, ...], words: int) -> Cost:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table's index stands among the parts: the low one and the high one, by number."""
+    """Where a table's index stands among the parts: the low one and the high one, by number.
+
+    ``between``: a part whose bits stand above those of the low one and count with them, or None.
+    """
 
     low: int
     high: int
+    between: int | None = None
+
+    @property
+    def lows(self) -> tuple[int, ...]:
+        """The parts whose marks are made together, the lowest first."""
+        return (self.low,) if self.between is None else (self.low, self.between)
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,18 @@ class Lookups:
             found.setdefault(place.high, []).append(table)
         return found
 
+    def joined(self) -> dict[int, list[int]]:
+        """The low parts behind the marks of each part between, each of them once."""
+        found: dict[int, list[int]] = {}
+        for place in self.places:
+            if place.between is not None and place.low not in found.setdefault(place.between, []):
+                found[place.between].append(place.low)
+        return found
+
+    def entries(self, place: Place) -> tuple[int, int]:
+        """How many values the high part of an index has, and all below it."""
+        return 1 << self.widths[place.high], 1 << sum(self.widths[part] for part in place.lows)
+
 
 def lookups_cost(shape: Lookups, words: int) -> Cost:
     """Cost of ``lookups`` for 64 * ``words`` elements."""
@@ -145,14 +168,20 @@ def lookups_cost(shape: Lookups, words: int) -> Cost:
         gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
         for high, tables in shape.behind().items()
     ]
-    return marks_cost(shape.widths, words) + reduce(Cost.at_once, gates)
+    joined = [
+        gate_cost(sum((1 << shape.widths[k]) - 1 for k in lows), ((1 << shape.widths[by]) - 1) * words)
+        for by, lows in shape.joined().items()
+    ]
+    marks = marks_cost(shape.widths, words) + reduce(Cost.at_once, joined, Cost())
+    return marks + reduce(Cost.at_once, gates)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tables:
     """Public tables that the index at a place is looked up in: (k, 2^|i|, 2^|j|), one by run.
 
-    The low ``out_bits`` bits of an entry count, 1 to 64.
+    j is the low part, with the one between above it. The low ``out_bits`` bits of an entry count,
+    1 to 64.
     """
 
     entries: Words
@@ -189,7 +218,11 @@ def _ideal_lookups(
     numbers = [from_slices(part.words, part.count) for part in parts]
     result = []
     for one in tables:
-        entries = one.entries[which, numbers[one.place.high], numbers[one.place.low]]
+        low = numbers[one.place.low]
+        if one.place.between is not None:
+            above = numbers[one.place.between] << np.uint64(parts[one.place.low].words.shape[0])
+            low = low | above
+        entries = one.entries[which, numbers[one.place.high], low]
         result.append(SharedBits(to_slices(entries, one.out_bits), parts[0].count))
     return tuple(result)
 
@@ -213,11 +246,12 @@ def lookups(
     if sum(runs) != count:
         raise ValueError(f"runs of {sum(runs)} elements, and {count} to look up")
     for one in tables:
-        sizes = [1 << shape.widths[part] for part in (one.place.high, one.place.low)]
-        if one.entries.shape != (len(runs), *sizes):
-            raise ValueError(f"tables of {one.entries.shape} at a place of {(len(runs), *sizes)}")
+        size = (len(runs), *shape.entries(one.place))
+        if one.entries.shape != size:
+            raise ValueError(f"tables of {one.entries.shape} at a place of {size}")
     marks = _marks(party, parts)
-    found = [one.found(marks[one.place.low], runs) for one in tables]
+    lows = _joined(party, shape, marks)
+    found = [one.found(lows[one.place.lows], runs) for one in tables]
     groups = shape.behind()
     jobs = [
         (marks[high].words[1:], _behind([found[k][1:] for k in behind]))
@@ -230,6 +264,26 @@ def lookups(
         for k, end in zip(behind, ends, strict=True):
             result[k] = result[k] ^ let_through[end - shape.out_bits[k] : end]
     return tuple(SharedBits(words, count) for words in result)
+
+
+def _joined(
+    party: Party, shape: Lookups, marks: Sequence[SharedBits]
+) -> dict[tuple[int, ...], SharedBits]:
+    """The marks of all low parts that tables have, with what is between."""
+    lows = {(part,): one for part, one in enumerate(marks)}
+    groups, count = shape.joined(), marks[0].count
+    jobs = []
+    for by, parts in groups.items():
+        others = np.concatenate([marks[part].words[1:] for part in parts])
+        jobs.append(_job(marks[by].words, np.concatenate([others[:1], others])))
+    for (by, parts), through in zip(
+        groups.items(), gates_at_once(party, jobs, count) if jobs else (), strict=True
+    ):
+        ends = np.cumsum([len(marks[part].words) - 1 for part in parts])[:-1]
+        for part, inner in zip(parts, np.split(through, ends), strict=True):
+            joint = _complete(marks[part].words, marks[by].words, inner.swapaxes(0, 1))
+            lows[part, by] = SharedBits(joint, count)
+    return lows
 
 
 def _behind(found: Sequence[Words]) -> Words:

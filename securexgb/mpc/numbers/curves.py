@@ -9,9 +9,7 @@ average where a unit is more than they are worth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +17,9 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
 from securexgb.mpc.numbers.magnitude import Index
-from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
-from securexgb.mpc.party import Party
+from securexgb.mpc.numbers.table import Lookups, Place, Tables, entries_cost
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared
 
 COIN_BITS = 32
 """Fraction bits of a coin."""
@@ -56,18 +53,12 @@ class Steps:
 
     def index(self, range_bits: int) -> Index:
         """Steps of |x| < 16."""
-        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
-
-    def look_up(
-        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
-    ) -> tuple[SharedBits, ...]:
-        """Entries of the values and of what is added."""
-        ends = [0, *accumulate(self.widths)]
-        return lookups(party, [index[at:to] for at, to in pairwise(ends)], tables, runs)
+        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.widths, range_bits)
 
     def cost(self, widths: tuple[int, ...], words: int) -> Cost:
-        """Cost of these look-ups for 64 * ``words`` elements."""
-        return lookups_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
+        """Cost of ``entries_of`` both tables of entries of so many bits, for 64 * ``words``
+        elements, by the marks of the parts."""
+        return entries_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
 
 
 GATED = 3

@@ -164,16 +164,7 @@ class Lookups:
 
 def lookups_cost(shape: Lookups, words: int) -> Cost:
     """Cost of ``lookups`` for 64 * ``words`` elements."""
-    gates = [
-        gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
-        for high, tables in shape.behind().items()
-    ]
-    joined = [
-        gate_cost(sum((1 << shape.widths[k]) - 1 for k in lows), ((1 << shape.widths[by]) - 1) * words)
-        for by, lows in shape.joined().items()
-    ]
-    marks = marks_cost(shape.widths, words) + reduce(Cost.at_once, joined, Cost())
-    return marks + reduce(Cost.at_once, gates)
+    return marks_cost(shape.widths, words) + entries_cost(shape, words)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -206,7 +197,14 @@ class Tables:
 
 def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
     """What look-ups cost, from what they take."""
-    widths = tuple(part.words.shape[0] for part in parts)
+    return _shape(tuple(part.words.shape[0] for part in parts), tables)
+
+
+def _shape_of_marks(marks: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
+    return _shape(tuple(one.words.shape[0].bit_length() - 1 for one in marks), tables)
+
+
+def _shape(widths: tuple[int, ...], tables: Sequence[Tables]) -> Lookups:
     outs = tuple(one.out_bits for one in tables)
     return Lookups(widths, tuple(one.place for one in tables), outs)
 
@@ -214,16 +212,29 @@ def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
 def _ideal_lookups(
     parts: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
 ) -> tuple[SharedBits, ...]:
-    which = np.repeat(np.arange(len(runs)), runs)
     numbers = [from_slices(part.words, part.count) for part in parts]
+    return _entries(numbers, shape_of(parts, tables), tables, runs)
+
+
+def _ideal_entries(
+    marks: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    numbers = [one.flags().argmax(axis=0).astype(np.uint64) for one in marks]
+    return _entries(numbers, _shape_of_marks(marks, tables), tables, runs)
+
+
+def _entries(
+    numbers: Sequence[Words], shape: Lookups, tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    """For functionalities: the entries at numbers in the clear, of each part."""
+    which = np.repeat(np.arange(len(runs)), runs)
     result = []
     for one in tables:
         low = numbers[one.place.low]
         if one.place.between is not None:
-            above = numbers[one.place.between] << np.uint64(parts[one.place.low].words.shape[0])
-            low = low | above
+            low = low | numbers[one.place.between] << np.uint64(shape.widths[one.place.low])
         entries = one.entries[which, numbers[one.place.high], low]
-        result.append(SharedBits(to_slices(entries, one.out_bits), parts[0].count))
+        result.append(SharedBits(to_slices(entries, one.out_bits), which.size))
     return tuple(result)
 
 
@@ -239,17 +250,44 @@ def lookups(
     """Entries of public tables at shared indices, at once: the bits (out_bits, n) of each.
 
     ``parts``: of the indices, the bits of each lowest first, (width, n); a table's place says which
-    two address it. Elements lie in k ``runs`` one after the other, of so many each, n in all; each
+    address it. Elements lie in k ``runs`` one after the other, of so many each, n in all; each
     has a table of its own at each place. What is sent does not depend on the runs.
     """
-    shape, count = shape_of(parts, tables), parts[0].count
+    return entries_of(party, _marks(party, parts), tables, runs)
+
+
+def entries_cost(shape: Lookups, words: int) -> Cost:
+    """Cost of ``entries_of`` for 64 * ``words`` elements."""
+    gates = [
+        gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
+        for high, tables in shape.behind().items()
+    ]
+    total = Cost()
+    for by, lows in shape.joined().items():
+        behind = sum((1 << shape.widths[k]) - 1 for k in lows)
+        total = total.at_once(gate_cost(behind, ((1 << shape.widths[by]) - 1) * words))
+    return total + reduce(Cost.at_once, gates)
+
+
+@protocol(
+    cost=lambda marks, tables, runs: entries_cost(
+        _shape_of_marks(marks, tables), marks[0].words.shape[1]
+    ),
+    opens=COMPOSED,
+    source="as lookups",
+    ideal=_ideal_entries,
+)
+def entries_of(
+    party: Party, marks: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    """As ``lookups``, from the marks (2^width, n) of the parts."""
+    shape, count = _shape_of_marks(marks, tables), marks[0].count
     if sum(runs) != count:
         raise ValueError(f"runs of {sum(runs)} elements, and {count} to look up")
     for one in tables:
         size = (len(runs), *shape.entries(one.place))
         if one.entries.shape != size:
             raise ValueError(f"tables of {one.entries.shape} at a place of {size}")
-    marks = _marks(party, parts)
     lows = _joined(party, shape, marks)
     found = [one.found(lows[one.place.lows], runs) for one in tables]
     groups = shape.behind()
@@ -275,13 +313,13 @@ def _joined(
     jobs = []
     for by, parts in groups.items():
         others = np.concatenate([marks[part].words[1:] for part in parts])
-        jobs.append(_job(marks[by].words, np.concatenate([others[:1], others])))
+        jobs.append(product_job(marks[by].words, np.concatenate([others[:1], others])))
     for (by, parts), through in zip(
         groups.items(), gates_at_once(party, jobs, count) if jobs else (), strict=True
     ):
         ends = np.cumsum([len(marks[part].words) - 1 for part in parts])[:-1]
         for part, inner in zip(parts, np.split(through, ends), strict=True):
-            joint = _complete(marks[part].words, marks[by].words, inner.swapaxes(0, 1))
+            joint = complete(marks[part].words, marks[by].words, inner.swapaxes(0, 1))
             lows[part, by] = SharedBits(joint, count)
     return lows
 
@@ -308,11 +346,11 @@ def _marks(party: Party, groups: Sequence[SharedBits]) -> list[SharedBits]:
             marks[group, place, 1] = stacked([not_bits(party, bit).words, bit.words])
     for level in _levels(widths):
         pairs = [_sides(marks, group, product) for group, product in level]
-        jobs = [_job(*sorted(pair, key=len)) for pair in pairs]
+        jobs = [product_job(*sorted(pair, key=len)) for pair in pairs]
         inner = gates_at_once(party, jobs, count)
         for (group, product), (low, high), part in zip(level, pairs, inner, strict=True):
             turned = part if len(low) <= len(high) else part.swapaxes(0, 1)
-            marks[group, product.start, product.width] = _complete(low, high, turned)
+            marks[group, product.start, product.width] = complete(low, high, turned)
     whole = [marks[group, 0, width] for group, width in enumerate(widths)]
     return [SharedBits(words, count) for words in whole]
 
@@ -325,13 +363,13 @@ def _sides(
     return marks.pop((group, start, low)), marks.pop((group, start + low, product.width - low))
 
 
-def _job(few: Words, many: Words) -> tuple[Words, Words]:
-    """Gates and what is behind them: all marks but the first of either side."""
+def product_job(few: Words, many: Words) -> tuple[Words, Words]:
+    """Gates, and what is behind them, for ``complete``: all marks but the first of either side."""
     shape = len(many) - 1, len(few) - 1, many.shape[1]
     return few[1:], np.broadcast_to(many[1:, None], shape)
 
 
-def _complete(low: Words, high: Words, inner: Words) -> Words:
+def complete(low: Words, high: Words, inner: Words) -> Words:
     """All joint marks from those without a zero: sums along a line are the other side's mark."""
     marks = np.empty((len(high), len(low), low.shape[1]), np.uint64)
     marks[1:, 1:] = inner

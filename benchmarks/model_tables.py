@@ -1,10 +1,11 @@
-"""What monotone.py and objectives.py found, as tables of docs/benchmarks.md."""
+"""What monotone.py, objectives.py and published.py found, as tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
 from statistics import mean, stdev
 
-from lines import Results, table
+from lines import Results, at, table
+from plots import number
 
 SAME = 1e-3
 """Margins of the same splits differ by less, in units of a logarithm: leaves by some 10^-4."""
@@ -47,5 +48,24 @@ def monotone(results: Results) -> str:
         "data", "rows", "trees, depth", "moves that break the order", "without directions",
         "AUC", "xgboost's", "without directions, AUC", "ours less xgboost's", "more rounds a level",
         "more bytes",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def published(results: Results) -> str:
+    """By shape: what a tree takes."""
+    paths = (
+        "mean.total_seconds", "median.total_seconds", "mean.online_megabytes",
+        "mean.offline_megabytes", "median.rounds", "mean.label_cpu_seconds",
+    )  # fmt: skip
+    rows: list[list[object]] = []
+    for line in results["published"]:
+        columns = f"{line['label_columns']} + {line['feature_columns']}"
+        rows.append([line["rows"], columns, line["depth"]])
+        rows[-1] += [number(at(line, path)) for path in paths]
+        rows[-1] += [number(max(line["peak_rss_mb"].values()))]
+    head = (
+        "rows", "columns", "depth", "s a tree", "median", "MB online", "offline", "rounds",
+        "CPU s a party", "peak MB",
     )  # fmt: skip
     return table(head, rows)

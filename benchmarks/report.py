@@ -20,6 +20,7 @@ import lines
 import model_tables
 import sections
 import serving_tables
+import shard_tables
 from lines import Results
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -55,6 +56,7 @@ def page(results: Results) -> str:
         once=made(sections.once, "training"),
         splits=made(sections.splits, "splits"),
         versus=made(sections.versus, "versus"),
+        shards=made(shard_tables.shards, "shards"),
         rivals=made(sections.rivals, "rivals"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
@@ -69,6 +71,7 @@ def page(results: Results) -> str:
         memory=made(sections.memory, "memory"),
         growth=made(sections.growth, "growth"),
         complexity=made(sections.complexity, "complexity"),
+        published=made(model_tables.published, "published"),
         a_round="?" if prices is None else f"{1e3 * prices.a_round:.2f}",
         a_megabyte="?" if prices is None else f"{1e3 * prices.a_megabyte:.1f}",
         prices_off="?" if prices is None else f"{100 * prices.off:.0f} %",

@@ -163,7 +163,7 @@ def exponentials(party: Party, x: Shared, table: ExpTable) -> Shared:
     shape, window = table.shape, table.window
     top = constant(party, window.top << MARGIN_BITS + window.scale_bits, x.shape)
     above, marks = magnitude(party, (top - x)[order], window.index(shape.steps))
-    marks = kept(party, not_bits(party, above), marks, 0)
-    found = [bits.words for bits in entries_of(party, marks, table.tables, runs)]
+    below = kept(party, not_bits(party, above), marks, 0)
+    found = [bits.words for bits in entries_of(party, below, table.tables, runs)]
     bits = SharedBits(np.concatenate(found), x.size)
     return in_row_order(lift_numbers(party, bits, shape.numbers), order)

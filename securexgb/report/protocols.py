@@ -273,14 +273,22 @@ def _of_numbers(
             Normalised((bits(5), bits(4), bits(4)), bits(14, 3), bits(3)),
         ),
         "mpc.numbers.table.lookups": (
-            (bits(7), bits(3), bits(4)),
+            (bits(5), bits(5), bits(2), bits(2)),
             [
-                Tables(np.zeros((1, 1 << high, 1 << 7), np.uint64), out_bits, Place(0, part))
-                for part, (high, out_bits) in enumerate([(3, 30), (4, 16)], start=1)
+                Tables(np.zeros((1, 1 << 2, 1 << 7), np.uint64), out_bits, Place(part, 3, 2))
+                for part, out_bits in enumerate([7, 15])
             ],
             (count,),
         ),
-        "mpc.numbers.magnitude.magnitude": (x, Index(12, 11)),
+        "mpc.numbers.table.entries_of": (
+            (bits(16), bits(8), bits(16), bits(8)),
+            [
+                Tables(np.zeros((1, 1 << 3, 1 << low), np.uint64), out_bits, Place(part, 3, 2))
+                for part, (low, out_bits) in enumerate([(8, 22), (7, 36)])
+            ],
+            (count,),
+        ),
+        "mpc.numbers.magnitude.magnitude": (x, Index(12, (3, 3, 3, 3))),
         "mpc.numbers.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.numbers.lift.widen": (x, 32),
         "mpc.numbers.sigmoid.sigmoid": (

@@ -82,9 +82,9 @@ class Forked(subprocess.Popen[str]):
         """In the place of fork and exec; the pipes' ends come as subprocess makes them."""
         ends = given[10:16]
         of_child = array.array("i", [ends[0], ends[3], ends[5]])
-        server, _ = server()
-        server.sendmsg([self.request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, of_child)])
-        self.pid = int(server.recv(20))
+        asked, _ = server()
+        asked.sendmsg([self.request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, of_child)])
+        self.pid = int(asked.recv(20))
         self._child_created = True
         self._close_pipe_fds(*ends)
 

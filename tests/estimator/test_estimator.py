@@ -161,7 +161,7 @@ def same_trees(one, other):
     values = [
         [
             sum(half.trees[k].leaf_values for half in model._halves)
-            for k in range(SMALL["n_estimators"])
+            for k in range(len(model._halves[0].trees))
         ]
         for model in (one, other)
     ]

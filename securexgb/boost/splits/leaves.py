@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import (
@@ -35,8 +36,10 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.bounds import bounded, bounded_cost
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.boost.tree import leaf_values, leaf_values_cost
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.argmax import PAYLOAD_BITS
-from securexgb.mpc.compare import carry_cost, is_negative, not_bits
+from securexgb.mpc.compare import DIGITS, Carries, is_negative, not_bits
+from securexgb.mpc.garbled.carries import GARBLED
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.numbers.divide import QUOTIENT_BITS
@@ -110,6 +113,7 @@ class Leaves:
 def leaf_weights_cost(
     depth: int,
     numbers: NumberFormat,
+    prices: Prices,
     roots: int = 1,
     importance: str = "none",
     *,
@@ -117,29 +121,54 @@ def leaf_weights_cost(
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
-    total = widen_cost(PAYLOAD_BITS, 2 * nodes)
-    total += weights_cost(3, nodes, numbers, all_or_none=False)
-    values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0)
-    if is_monotone:
-        values = bounded_cost(depth, roots) + values
-    total += carry_cost(63, nodes).at_once(values)
+    carries = _carries(depth, numbers, roots, is_monotone, prices)
+    total = _values_cost(depth, numbers, roots, is_monotone, carries)
     for step in _steps(depth):
         total += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
     return total + multiplex_shared_cost((1 if importance == "none" else 2) * nodes + leaves)
 
 
+def _values_cost(
+    depth: int, numbers: NumberFormat, roots: int, is_monotone: bool, carries: Carries
+) -> Cost:
+    """Cost of ``node_values``."""
+    nodes, leaves = roots * ((1 << depth) - 1), roots << depth
+    total = widen_cost(PAYLOAD_BITS, 2 * nodes)
+    total += weights_cost(3, nodes, numbers, False, carries)
+    values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0, carries)
+    if is_monotone:
+        values = bounded_cost(depth, roots) + values
+    return total + carries.cost(63, nodes).at_once(values)
+
+
+@cache
+def _carries(
+    depth: int, numbers: NumberFormat, roots: int, is_monotone: bool, prices: Prices
+) -> Carries:
+    """How carries are found: what is over first on the link, by its rounds and the words of the
+    direction that has more. Public; on a link whose rounds nobody minds, by digits."""
+
+    def words(carries: Carries) -> int:
+        cost = _values_cost(depth, numbers, roots, is_monotone, carries)
+        return cost.rounds * prices.round_words + max(cost.label_words, cost.feature_words)
+
+    return GARBLED if prices.round_words and words(GARBLED) < words(DIGITS) else DIGITS
+
+
 def _cost(
+    prices: Prices,
     levels: Sequence[LevelSums],
     numbers: NumberFormat,
     learning_rate: float,  # noqa: ARG001
     importance: str = "none",
 ) -> Cost:
     roots, is_monotone = levels[0].gradient.size, levels[0].turns is not None
-    return leaf_weights_cost(len(levels), numbers, roots, importance, is_monotone=is_monotone)
+    depth = len(levels)
+    return leaf_weights_cost(depth, numbers, prices, roots, importance, is_monotone=is_monotone)
 
 
 @protocol(
-    cost=_cost,
+    priced=_cost,
     opens=COMPOSED,
     source="xgboost 3.2: CalcSplitGain, CalcWeight, gamma as in UpdatePosition",
     ideal=None,
@@ -155,8 +184,9 @@ def leaf_weights(
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
-    values = node_values(party, levels, numbers, learning_rate)
     depth, (roots,) = len(levels), levels[0].gradient.shape
+    carries = _carries(depth, numbers, roots, levels[0].turns is not None, party.prices)
+    values = node_values(party, levels, numbers, learning_rate, carries)
     split = _all_split(party, values.stops, depth, roots)
     last = split[-1]
     # A path ends at the one node that does not split while all above it do, or at a leaf.
@@ -210,7 +240,11 @@ def _all_split(party: Party, stops: SharedBits, depth: int, roots: int) -> list[
 
 
 def node_values(
-    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, learning_rate: float
+    party: Party,
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,
+    carries: Carries = DIGITS,
 ) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
     gradient, hessian = (
@@ -226,6 +260,7 @@ def node_values(
         Shared.stack([hessian, left_hessian, hessian - left_hessian]),
         numbers,
         False,
+        carries,
     )
 
     fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
@@ -244,8 +279,8 @@ def node_values(
             values, leaves = bounded(party, -weights[0], -weights[1:], turns)
             own, below = -values, Shared.stack([-leaves[0::2], -leaves[1::2]])
         every = Shared.concatenate([own, below.reshape(-1)])
-        return leaf_values(party, every, numbers, learning_rate, more_bits)
+        return leaf_values(party, every, numbers, learning_rate, more_bits, carries)
 
-    stops, values = together(party, lambda part: is_negative(part, beyond), read)
+    stops, values = together(party, lambda part: is_negative(part, beyond, carries=carries), read)
     below = values[nodes:].reshape(2, last)
     return NodeValues(stops, gain, values[:nodes], below[0], below[1])

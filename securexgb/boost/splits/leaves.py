@@ -5,7 +5,7 @@ tree is complete, and all nodes are divided in one batch. A node stops where its
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
 So a node counts as split where it and all above it are: ands of marks in as many rounds as the
-logarithm of the depth. Weights become leaf values, rounded, while the gains are tested; one round
+logarithm of the depth. Weights become leaf values, rounded, meanwhile; one round
 more takes all of them: a leaf's value is the sum, over its path, of each node's value chosen by the
 mark that the path ends there. Marks stay bits to the end.
 
@@ -85,11 +85,13 @@ class LevelSums:
 
 @dataclass(frozen=True)
 class NodeValues:
-    """Of each node, shared (nodes,): whether it stops; its split's gain, whatever gamma is, with
+    """Of each node, shared (nodes,): whether it stops by itself; of each level whether it and all
+    above it split (nodes of the level,); its split's gain, whatever gamma is, with
     gradient_bits + QUOTIENT_BITS fraction bits; the leaf value it would have. ``left``, ``right``:
     those of its children, of the nodes of the last level alone."""
 
     stops: SharedBits
+    split: list[SharedBits]
     gain: Shared
     own: Shared
     left: Shared
@@ -123,8 +125,6 @@ def leaf_weights_cost(
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
     carries = _carries(depth, numbers, roots, is_monotone, prices)
     total = _values_cost(depth, numbers, roots, is_monotone, carries)
-    for step in _steps(depth):
-        total += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
     return total + multiplex_shared_cost((1 if importance == "none" else 2) * nodes + leaves)
 
 
@@ -138,7 +138,10 @@ def _values_cost(
     values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0, carries)
     if is_monotone:
         values = bounded_cost(depth, roots) + values
-    return total + carries.cost(63, nodes).at_once(values)
+    stops = carries.cost(63, nodes)
+    for step in _steps(depth):
+        stops += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
+    return total + stops.at_once(values)
 
 
 @cache
@@ -187,8 +190,7 @@ def leaf_weights(
     depth, (roots,) = len(levels), levels[0].gradient.shape
     carries = _carries(depth, numbers, roots, levels[0].turns is not None, party.prices)
     values = node_values(party, levels, numbers, learning_rate, carries)
-    split = _all_split(party, values.stops, depth, roots)
-    last = split[-1]
+    split, last = values.split, values.split[-1]
     # A path ends at the one node that does not split while all above it do, or at a leaf.
     above = [
         constant_bits(party, True, (), roots),
@@ -281,6 +283,10 @@ def node_values(
         every = Shared.concatenate([own, below.reshape(-1)])
         return leaf_values(party, every, numbers, learning_rate, more_bits, carries)
 
-    stops, values = together(party, lambda part: is_negative(part, beyond, carries=carries), read)
+    def stopped(party: Party) -> tuple[SharedBits, list[SharedBits]]:
+        stops = is_negative(party, beyond, carries=carries)
+        return stops, _all_split(party, stops, len(levels), levels[0].gradient.size)
+
+    (stops, split), values = together(party, stopped, read)
     below = values[nodes:].reshape(2, last)
-    return NodeValues(stops, gain, values[:nodes], below[0], below[1])
+    return NodeValues(stops, split, gain, values[:nodes], below[0], below[1])

@@ -42,8 +42,8 @@ def garbled_cost(circuit: Circuit, count: int) -> Cost:
         _sent_words(circuit, half) + _LABEL_WORDS * circuit.inputs * half
         for half in (label, feature)
     ]
-    kinds = {Transfers(_LABEL_BITS, rank): 64 * bits[rank] for rank in (0, 1)}
-    return Cost(2, sent[0] + bits[1], sent[1] + bits[0], Budget(kinds))
+    kinds = Budget({Transfers(_LABEL_BITS, rank): 64 * bits[rank] for rank in (0, 1)})
+    return Cost(2, sent[0] + bits[1], sent[1] + bits[0], kinds)
 
 
 def garbled(party: Party, circuit: Circuit, bits: NDArray[np.bool_]) -> SharedBits:

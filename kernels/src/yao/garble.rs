@@ -202,23 +202,12 @@ mod tests {
     fn random(seed: u8, inputs: usize, gates: usize) -> Circuit {
         let words = drawn(seed, 3 * gates);
         let rows: Vec<[u32; 3]> = (2 * inputs..)
-            .zip(words.as_chunks().0)
-            .map(|(wires, &[what, a, b])| {
-                [what >> 9, a, b].map(|word| word as u32 >> 1).map_with(wires)
-            })
+            .zip(words.as_chunks::<3>().0)
+            .map(|(wires, of)| [0, 1, 2].map(|at| (of[at] >> 9) % [3, wires, wires][at] as u64))
+            .map(|row| row.map(|number| number as u32))
             .collect();
         let outputs: Vec<u32> = (0..(2 * inputs + gates) as u32).collect();
         Circuit::new(inputs, &rows, &outputs).unwrap()
-    }
-
-    trait MapWith {
-        fn map_with(self, wires: usize) -> Self;
-    }
-
-    impl MapWith for [u32; 3] {
-        fn map_with(self, wires: usize) -> Self {
-            [self[0] % 3, self[1] % wires as u32, self[2] % wires as u32]
-        }
     }
 
     #[test]

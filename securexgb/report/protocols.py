@@ -267,6 +267,7 @@ def _of_numbers(
         "mpc.numbers.per_cents.per_cents": (x[:20],),
         "mpc.numbers.divide.reciprocal": (x, bits()),
         "mpc.numbers.divide.divide": (x, x, bits(30), bits(30)),
+        "mpc.garbled.carries.marked_bits": (x, 30, 1 << 17),
         "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
         "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13), ()),
         "mpc.numbers.logarithm.log2_bits": (

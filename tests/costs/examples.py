@@ -22,6 +22,7 @@ from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.circuits.chains import Preparation
+from securexgb.mpc.garbled.carries import GARBLED
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.curves import COIN_BITS
@@ -311,6 +312,12 @@ def _scores(draw: Draw) -> Arguments:
     return [pair, numbers, usable]
 
 
+def _marked_bits(draw: Draw) -> Arguments:
+    width = int(draw.integers(2, 40))
+    least = int(draw.integers(0, 1 << width))
+    return [_numbers(draw, _count(draw)), public(width), public(least)]
+
+
 def _weigh(draw: Draw) -> Arguments:
     params = TrainingParams(
         reg_alpha=float(draw.choice([0.0, 0.5])), max_delta_step=float(draw.choice([0.0, 0.2]))
@@ -452,6 +459,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.table.entries_of": _entries_of,
     "mpc.numbers.unpack.round_sums": _round_sums,
     "mpc.numbers.divide.divide": _divide,
+    "mpc.garbled.carries.marked_bits": _marked_bits,
     "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.strongest.strongest": lambda draw: [
         _numbers(draw, int(draw.choice([1, 2, 5])), _count(draw)),
@@ -523,13 +531,14 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(33, 64))),
     ],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
+    "boost.splits.weights.weigh": lambda draw: [*_weigh(draw), public(GARBLED)],
     "mpc.numbers.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),
         public(32),
     ],
 }
-"""The same for protocols in smaller rings, and without some bits."""
+"""The same for protocols in smaller rings, without some bits, and by garbled circuits."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:

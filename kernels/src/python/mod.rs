@@ -16,6 +16,7 @@ mod results;
 mod row_bits;
 mod row_scores;
 mod words;
+mod yao;
 
 use pyo3::prelude::*;
 
@@ -59,4 +60,6 @@ mod _kernels {
         prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
         unpack_bits, unpack_words, xor_marked,
     };
+    #[pymodule_export]
+    use super::yao::GarbledCircuit;
 }

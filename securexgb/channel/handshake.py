@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from securexgb._pb import control_pb2 as pb
 from securexgb.errors import CertificateRefused, MalformedFrame, TermsDiffer
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 HELLO_BYTES = 1 << 12
 """No longer one is read."""
 CLOCK_SECONDS = 60.0

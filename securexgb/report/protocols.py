@@ -238,6 +238,7 @@ def _of_mpc(
             (x, x),
             38,
         ),
+        "mpc.halves.halves": (bits(), bits(3), Shared.zeros(4, count), 32),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),

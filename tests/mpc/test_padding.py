@@ -19,6 +19,7 @@ from securexgb.arith.prg import Prg
 from securexgb.mpc.compare import all_of, is_negative
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
+from securexgb.mpc.halves import halves
 from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
 from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
@@ -116,6 +117,11 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         multiplex_shared,
         lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n + packed(n, 32)],) * 2,
+    ),
+    "halves": (
+        halves,
+        lambda n: [bits(n), bits(1, n), numbers(2, n), public(39)],
+        lambda n: ([n + 64 * words_per(n) + packed(2 * n, 39)],) * 2,
     ),
     # Of three bits the label party receives two; then one number's carry, which it receives too.
     "lift_numbers": (

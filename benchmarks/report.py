@@ -20,6 +20,7 @@ import lines
 import model_tables
 import sections
 import serving_tables
+import shard_tables
 from lines import Results
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -55,6 +56,7 @@ def page(results: Results) -> str:
         once=made(sections.once, "training"),
         splits=made(sections.splits, "splits"),
         versus=made(sections.versus, "versus"),
+        shards=made(shard_tables.shards, "shards"),
         rivals=made(sections.rivals, "rivals"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),

@@ -3,12 +3,18 @@
     python benchmarks/serving.py                         # everything; some twenty minutes
     python benchmarks/serving.py --only one,batches --splits hidden
     python benchmarks/serving.py --only lasting          # five minutes at 70 % of saturation
+    python benchmarks/serving.py --only one,batches --beside 348e649    # or a folder, built
 
 Calls come in an open loop (``arrivals``), apart from "batches", where so many callers ask again as
 soon as they are answered. A line: times from when a call was due, what failed, rows a second, and
 how late the generator itself was; ``kilobytes_per_row_and_side`` is all that passed the link, TLS
 and correlations included, over two; ``hops`` are the one-way latencies of the link within one
-answer: what 20 ms each way add to the median, over 20.
+answer: what 20 ms each way add to the median, over 20. ``label_cpu_ms`` and ``feature_cpu_ms``:
+processor time of a replica a call, all its threads.
+
+With ``--beside`` secure prediction of that revision, without a service, is asked in turn with the
+replicas that are linked directly (``beside`` says what either figure includes): ratios are this
+build's figure over that one's, ``queued_*`` where calls of both count from when they were due.
 
 - one: a row a call, seldom: nothing waits;
 - steps: a row a call, more and more of them, 1 and 2 replicas a side;
@@ -34,6 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import beside
 import loopback
 import replicas
 import shaper
@@ -45,6 +52,8 @@ STEPS = (25, 50, 100, 150, 200, 300, 400)
 SATURATED_MILLISECONDS = 250.0
 """A step whose p99 is above is the last."""
 ROWS_OF_BATCHES = 256
+TURNS = 4
+"""Of each, where an older revision is asked beside."""
 SELDOM = 3.0
 """Calls a second over a slow link, so that none waits for the one before."""
 
@@ -58,6 +67,7 @@ class Options:
     rate: float
     steps: tuple[int, ...]
     lasting_seconds: float
+    beside: str = ""
 
 
 @dataclass
@@ -96,6 +106,24 @@ class Bench:
             yield [label]
         finally:
             self.companies.close()
+
+    @contextmanager
+    def earlier(self) -> Iterator[beside.Earlier | None]:
+        """The older revision, where one is asked beside."""
+        if not self.options.beside:
+            yield None
+            return
+        companies = self.companies
+        decimals = companies.terms.prediction_decimals
+        with (
+            tempfile.TemporaryDirectory(dir=companies.folder) as folder,
+            beside.earlier(self.options.beside, companies.shape, decimals, Path(folder)) as found,
+        ):
+            yield found
+
+    def cpu(self, role: loopback.Role) -> float:
+        """Processor seconds of that party's replicas so far."""
+        return sum(loopback.cpu_seconds(one.process) for one in self.companies.of(role))
 
     def asked(self, ports: list[int], rate: float, seconds: float) -> Load:
         return open_loop(ports, replicas.PATH, self.body(1), rate, seconds)
@@ -149,16 +177,31 @@ class Bench:
         """Times of replicas that are linked directly; bytes, and times again, through the balancer,
         which is Python and on the same processors."""
         rate, seconds = self.options.rate, self.options.seconds
-        counted = self.one("one", rate)
-        with self.direct() as labels:
+        counted, load, more = self.one("one", rate), Load(), dict[str, Any]()
+        with self.direct() as labels, self.earlier() as earlier:
             ports = [replica.port for replica in labels]
+            asks = [lambda: load.calls.extend(self.asked(ports, rate, seconds).calls)]
             self.asked(ports, rate, min(2.0, seconds))  # warm
-            load = self.asked(ports, rate, seconds)
-        yield self.line("one", load, 1, seconds, rate=rate, replicas=1, link="loopback") | {
-            "kilobytes_per_row_and_side": counted["kilobytes_per_row_and_side"],
-            "balanced_p50_ms": counted["p50_ms"],
-            "balanced_p99_ms": counted["p99_ms"],
-        }
+            if earlier is not None:
+                earlier.ask_one(rate, min(2.0, seconds))
+                earlier.single.calls.clear()
+                asks.append(lambda: earlier.ask_one(rate, seconds))
+            before = {role: self.cpu(role) for role in loopback.ROLES}
+            turns = _in_turn(asks)
+            for role, spent in before.items():
+                more[f"{role}_cpu_ms"] = 1e3 * (self.cpu(role) - spent) / len(load.calls)
+            if earlier is not None:
+                more |= earlier.ratios(load)
+        line = self.line("one", load, 1, seconds * turns, rate=rate, replicas=1, link="loopback")
+        yield (
+            line
+            | more
+            | {
+                "kilobytes_per_row_and_side": counted["kilobytes_per_row_and_side"],
+                "balanced_p50_ms": counted["p50_ms"],
+                "balanced_p99_ms": counted["p99_ms"],
+            }
+        )
 
     def run_wan(self) -> Iterator[dict[str, Any]]:
         """The same without and with a link that is slow, in turn."""
@@ -194,6 +237,32 @@ class Bench:
                     "batches", load, ROWS_OF_BATCHES, seconds, replicas=1, callers=users,
                     kilobytes_per_row_and_side=kilobytes, link="loopback",
                 )  # fmt: skip
+        if self.options.beside:
+            yield self.batches_beside()
+
+    def batches_beside(self) -> dict[str, Any]:
+        """Batches of one caller, in turn with the older revision's; nothing between replicas."""
+        seconds, body, load = self.options.seconds, self.body(ROWS_OF_BATCHES), Load()
+        with self.direct() as labels, self.earlier() as earlier:
+            assert earlier is not None
+            ports = [one.port for one in labels]
+
+            def ask() -> None:
+                load.calls += closed_loop(ports, replicas.PATH, body, 1, seconds).calls
+
+            def ask_earlier() -> None:
+                earlier.ask_batches(ROWS_OF_BATCHES, seconds)
+
+            closed_loop(ports, replicas.PATH, body, 1, min(2.0, seconds))
+            _in_turn([ask, ask_earlier])
+        took = sum(call.took for call in load.calls)
+        line = self.line("batches", load, ROWS_OF_BATCHES, took, replicas=1, callers=1)
+        older = earlier.rows_per_second
+        return line | {
+            "link": "loopback",
+            "rows_per_second_ratio": line["rows_per_second"] / older,
+            "earlier_rows_per_second": older,
+        }
 
     def run_kill(self) -> Iterator[dict[str, Any]]:
         for role in loopback.ROLES:
@@ -269,6 +338,15 @@ class Bench:
         return thread
 
 
+def _in_turn(asks: list[Callable[[], Any]]) -> int:
+    """Each asked equally often, the last one first in every second turn; how often."""
+    count = TURNS if len(asks) > 1 else 1
+    for number in range(count):
+        for ask in asks[:: 1 - 2 * (number % 2)]:
+            ask()
+    return count
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", default=",".join(WHAT), help="by comma")
@@ -280,10 +358,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=50.0, help="calls a second, but for steps")
     parser.add_argument("--steps", default=",".join(map(str, STEPS)), help="calls a second")
     parser.add_argument("--lasting-seconds", type=float, default=300.0)
+    parser.add_argument("--beside", default="", help="a revision, or a folder where it is built")
     parser.add_argument("--stock", type=int, default=2048, help="rows in stock")
     given = parser.parse_args()
     steps = tuple(int(step) for step in given.steps.split(","))
-    options = Options(given.splits, given.seconds, given.rate, steps, given.lasting_seconds)
+    options = Options(
+        given.splits, given.seconds, given.rate, steps, given.lasting_seconds, given.beside
+    )
     shape = Shape(
         given.trees, given.depth, rows=given.rows, splits=given.splits, stock_rows=given.stock
     )

@@ -15,8 +15,7 @@ One JSON line a point. Of heads: their processor seconds a tree, bytes to the ot
 from own shards, which should not grow with rows; of shards: processor seconds a tree and the peak
 of memory.
 
-``--computed`` runs nothing: a tree of n rows in S shards is taken to cost what the cost model says
-of n / S rows in one process of a side, and what the head's link to all its shards takes.
+``--computed`` runs nothing: it asks the cost model, as `securexgb estimate` does.
 """
 
 from __future__ import annotations
@@ -45,13 +44,15 @@ from securexgb.boost.layout import Layout
 from securexgb.jobs.data.parquet import BATCH_ROWS
 from securexgb.jobs.estimating.estimate import estimate
 from securexgb.jobs.estimating.job import Job
-from securexgb.jobs.estimating.machine import SECONDS_A_MEGABYTE, Machine
+from securexgb.jobs.estimating.link import Link
+from securexgb.jobs.estimating.machine import Machine
 from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.toml import to_toml
 
 _HERE = Path(__file__).resolve().parent
+_WIDE = Link(1e15, 0.0)
 _A_DAY = 86_400.0
 """Stopped processes are silent for long."""
 
@@ -194,23 +195,30 @@ def _line_of(
     }
 
 
-def computed(work: Work, shards: int) -> dict[str, Any]:
-    """The line of a point that is not run, on the machine of docs/benchmarks.md, two cores a
-    process; the head's own part of a tree is counted in the shard's. Rows may be more than a job
-    may have today."""
-    layout = Layout.of(work.params, -(-work.rows // shards), (work.columns, work.columns), False)
-    one = estimate(Job(work.params, layout, work.method), 0, machine=Machine())
-    sums = layout.total_columns * layout.all_bins * 16 << work.depth
-    head = sums * shards / 1e6 * SECONDS_A_MEGABYTE
+def computed(work: Work, shards: int, cores: float) -> dict[str, Any]:
+    """The line of a point that is not run, on the machine of docs/benchmarks.md: what `estimate`
+    says, on a line so wide that it takes no time."""
+    layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
+    job = Job(work.params, layout, work.method, shards=shards)
+    found = estimate(job, 0, _WIDE, Machine(cores=cores))
+    assert found.shards is not None
+    head, shard = found.shards.head, found.shards.shard
     return {
         "question": "shards, computed",
         "rows": work.rows,
         "shards": shards,
         "splits": work.params.splits,
-        "tree_seconds": one.tree.seconds + head,
-        "shard_memory_gb": one.memory.total / 1e9,
-        "megabytes_a_tree_a_shard": one.tree.bytes / 1e6,
-        "head_megabytes_a_tree": sums * shards / 1e6,
+        "cores": cores,
+        "first_tree_seconds": found.first_tree.seconds,
+        "tree_seconds": found.tree.seconds,
+        "of_it_head_seconds": head.tree.seconds,
+        "rounds": found.tree.rounds,
+        "shard_memory_gb": shard.memory.total / 1e9,
+        "head_memory_gb": head.memory.total / 1e9,
+        "megabytes_a_tree_a_shard": shard.tree.bytes / 1e6,
+        "megabytes_a_tree_heads": head.tree.bytes / 1e6,
+        "megabytes_a_tree_head_and_shards": found.shards.own_bytes / 1e6,
+        "gigabytes_a_tree_between_companies": found.tree.bytes / 1e9,
     }
 
 
@@ -221,14 +229,18 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=3, help="the first is not counted")
     parser.add_argument("--splits", choices=("owner", "hidden"), default="owner")
     parser.add_argument("--computed", action="store_true", help="by the cost model; runs nothing")
+    parser.add_argument("--cores", type=float, default=2.0, help="of a process, where computed")
     options = parser.parse_args()
-    point = computed if options.computed else measured
     for rows in map(int, options.rows_list.split(",")):
         for shards in map(int, options.shards_list.split(",")):
             work = works.Work(
                 rows=rows, columns=10, depth=4, bins=16, trees=options.trees, splits=options.splits
             )
-            sys.stdout.write(loopback.stamped(point(work, shards)))
+            if options.computed:
+                line = computed(work, shards, options.cores)
+            else:
+                line = measured(work, shards)
+            sys.stdout.write(loopback.stamped(line))
             sys.stdout.flush()
 
 

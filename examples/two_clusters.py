@@ -13,11 +13,12 @@ started by ``dask scheduler`` and ``dask worker``; everything else of such a job
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,10 @@ from two_companies import (
     finish,
     free_port,
     print_training,
-    run,
     start,
 )
+
+from securexgb.cli.app import main as securexgb
 
 
 def main() -> None:
@@ -78,16 +80,23 @@ def write_data(root: Path, rows: int) -> None:
 def set_up(root: Path) -> None:
     """Settings, keys, pinned certificates: what operators do once."""
     for name, role in SIDES.items():
-        run(root / name, "init", "--role", role, "--name", name)
+        command(root / name, "init", "--role", role, "--name", name)
         edit(root / name, train_data="train.parquet")
-        run(root / name, "keys", "create")
+        command(root / name, "keys", "create")
     for name, other in (("bank", "bureau"), ("bureau", "bank")):
-        run(root / name, "keys", "trust", root / other / "keys" / "own.pem")
+        command(root / name, "keys", "trust", str(root / other / "keys" / "own.pem"))
+
+
+def command(folder: Path, *arguments: str) -> None:
+    """A command of ``securexgb`` that needs nobody else, in this process."""
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        if code := securexgb(arguments):
+            raise SystemExit(f"{folder.name} ended with exit code {code}")
 
 
 def agree(root: Path, trees: int, shards: int) -> None:
     """The terms, the same at both sides; how many shards there are is one of them."""
-    run(
+    command(
         root / "bank", "job", "new", "--name", "defaults", "--label-party", "bank",
         "--feature-party", "bureau", "--param", f"n_estimators={trees}", "--param", "max_depth=3",
         "--param", "max_bin=16", *NO_FLOORS[:4],
@@ -98,7 +107,7 @@ def agree(root: Path, trees: int, shards: int) -> None:
         (root / name / "job.toml").write_text(f"{terms}\n[cluster]\nshards = {shards}\n")
 
 
-@contextmanager
+@contextlib.contextmanager
 def cluster(workers: int) -> Iterator[str]:
     """A company's own cluster while the block runs: its scheduler's address."""
     with LocalCluster(
@@ -121,7 +130,7 @@ def say_where(root: Path, schedulers: dict[str, str], shards: int) -> None:
     edit(root / "bureau", connect=relay)
 
 
-@contextmanager
+@contextlib.contextmanager
 def relay(root: Path) -> Iterator[None]:
     """The bank's one port while the block runs."""
     with start(root / "bank", "relay", "--format", "json") as process:

@@ -260,7 +260,7 @@ def ot_silent_send(
     """The pool's trees first..first + t for roots (t, 2): 20 t words to send, both messages.
 
     ``rows``: (2^16 + 9 trees, 2); ``tags``: (3, 2), public, new for each pool;
-    ``places``: (2,), odd. 1024 transfers a tree; see kernels/src/ot/silent.rs.
+    ``places``: (2,), odd. 512 transfers a tree; see kernels/src/ot/silent.rs.
     """
 
 def ot_silent_receive(

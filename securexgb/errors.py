@@ -40,6 +40,10 @@ class UsageError(SecureXGBError, ValueError):
     help = ""
 
 
+class PortTaken(UsageError):
+    """A port where this side is to listen cannot be had."""
+
+
 class NotAvailable(UsageError, AttributeError):
     """A model was asked for what it does not hold; for Python and scikit-learn, no attribute."""
 

@@ -54,7 +54,7 @@ VALUES = (
     "tests/examples",
 )
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
-          "tests/cluster/test_whole_path.py",
+          "tests/cluster/test_whole_path.py", "tests/cluster/test_lost_worker.py",
           "tests/cli/test_faults.py", "tests/cli/test_books.py", "tests/storage",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip
 EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/jobs/test_simulation.py")

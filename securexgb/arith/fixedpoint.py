@@ -22,7 +22,8 @@ greater; then there are four bits more. Overflow budget:
     quantity                     units       bound             why it holds
     p, h of the sigmoid          2^-b        2^b               the sigmoid's range
     margin - y, squared error    2^-20       2^46 < 2^62       see margin
-    g or h times row weight      2^-(b+20)   n 2^(b+20) < 2^62 b <= 20 to 2^17 rows, then 16
+    g or h times row weight      2^-(b+20)   n 2^(b+20) < 2^62 b <= 20 to 2^17 rows, then 16, and
+                                                               one less a doubling from 2^25 on
     G, H, sums of rows           2^-b_g      n 2^b_g, widths   exact in the ring of their width
     G, rounded sums              2^-s        2^30              s is chosen so
     H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
@@ -54,6 +55,11 @@ FINE_ROWS = 1 << 17
 """Up to so many rows their gradients are finer: the coins of more rows even out."""
 _FINE_ROW_BITS = 20, 18
 _ROW_BITS = 16, 14
+_MOST_WHOLE_ROWS = 1 << 25
+"""Beyond, rows lose a bit of either with each doubling, so that sums keep their width: 43 bits, and
+20 of noise or 21, in the 64 that pads have (``he.noise``)."""
+MOST_ROWS = 1 << 27
+"""Of a job: sums of so many rows are taken apart in quarters of a row's greatest gradient."""
 _MOST_ROW_BITS = 37
 """log2 of the rows and fraction bits of g together, at most, where weights ask for more bits."""
 _LEAST_GAIN = 1e-6
@@ -231,6 +237,8 @@ class _Bounds:
         self._least_row_bits = 0, 0
         if gradient_cap is None:
             g, h = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
+            fewer = max(math.ceil(math.log2(rows / _MOST_WHOLE_ROWS)), 0)
+            g, h = g - fewer, h - fewer
             room = _MOST_ROW_BITS - math.ceil(math.log2(rows)) - g
             more = max(min(weight_exponent, room), 0)
             self._least_row_bits = g + more, h + more

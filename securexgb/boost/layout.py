@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat, Penalties
+from securexgb.arith.fixedpoint import MOST_ROWS, NumberFormat, Penalties
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
-
-MOST_ROWS = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,10 @@ class Layout:
         if rows < 1:
             raise DataError("there are no rows to train on: give both sides at least one row")
         if rows > MOST_ROWS:
-            raise DataError(f"{rows} rows are too many: at most {MOST_ROWS} are supported")
+            raise DataError(
+                f"{rows:,} rows are too many: the numbers of a training hold sums of "
+                f"{MOST_ROWS:,} at most, in shards or not; train on a sample"
+            )
         if sum(columns) < 1:
             raise DataError("neither side has a column to train on: give one side at least one")
         return Layout(

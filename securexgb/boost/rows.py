@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from securexgb.arith.bits import WORD, words_per
+from securexgb.errors import UsageError
 
 BLOCK_ROWS = 1 << 17
 """Rows of a block; whole words of packed bits."""
@@ -28,5 +29,6 @@ def sending_block(rows: int) -> int:
 
 def blocks(rows: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
     """Slices of at most ``size`` rows that cover ``rows`` rows in order."""
-    assert size % 64 == 0
+    if size % WORD:
+        raise UsageError(f"a block of {size} rows is no whole number of words of {WORD}")
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))

@@ -24,6 +24,7 @@ from securexgb.errors import (
     PeerError,
     PeerGone,
     PeerTimeout,
+    PortTaken,
     SecureXGBError,
     UsageError,
 )
@@ -86,11 +87,11 @@ def connect(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     return _greet(_dial(endpoint, hello), hello)
 
 
-def cannot_listen(host: str, port: int, setting: str, error: OSError) -> UsageError:
+def cannot_listen(host: str, port: int, setting: str, error: OSError) -> PortTaken:
     """What is wrong with a port that a ``setting`` of party.toml names; raises at once where it is
     that no file may be opened any more."""
     check_files_left(f"port {port}", str(error))
-    return UsageError(
+    return PortTaken(
         f"cannot listen on {host} port {port}: the port is in use or the address is not "
         f"of this machine; stop what uses it or change `{setting}` in party.toml"
     )

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
@@ -21,7 +22,8 @@ from securexgb.jobs.aligning.kept import Aligned
 from securexgb.jobs.aligning.session import Alignment, Watching, align_terms
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.mpc.party import Party
-from securexgb.report.text import figure, ledger_table
+from securexgb.report.aligned import figure
+from securexgb.report.text import ledger_table
 
 SetsOption = Annotated[
     list[str] | None,

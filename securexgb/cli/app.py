@@ -6,61 +6,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from securexgb import __version__
-from securexgb.cli import audit, dealer, job, keys, keyservice, model, output
-from securexgb.cli.align import align
-from securexgb.cli.check import check
-from securexgb.cli.convert import convert
-from securexgb.cli.estimate import estimate
-from securexgb.cli.evaluate import evaluate
-from securexgb.cli.init import init
-from securexgb.cli.predict import predict
-from securexgb.cli.protocols import protocols
-from securexgb.cli.relay import relay
-from securexgb.cli.report import report
-from securexgb.cli.serve import serve
-from securexgb.cli.shard import shard
+from securexgb.cli import output
 from securexgb.cli.signals import ended_in_order
-from securexgb.cli.simulate import simulate
-from securexgb.cli.train import train
 from securexgb.dealer.wire import raise_file_limit
 
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="securexgb",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for command in (
-    simulate,
-    init,
-    estimate,
-    check,
-    convert,
-    align,
-    train,
-    shard,
-    relay,
-    evaluate,
-    predict,
-    serve,
-    report,
-    protocols,
-):
-    app.command()(command)
-app.add_typer(keys.app, name="keys")
-app.add_typer(job.app, name="job")
-app.add_typer(model.app, name="model")
-app.add_typer(dealer.app, name="dealer")
-app.add_typer(audit.app, name="audit")
-app.add_typer(keyservice.app, name="keyservice")
+COMMANDS = (
+    "simulate", "init", "estimate", "check", "convert", "align", "train", "shard", "relay",
+    "evaluate", "predict", "serve", "report", "protocols", "keys", "job", "model", "dealer",
+    "audit", "keyservice",
+)  # fmt: skip
+"""Each is a module beside this one: its function of that name, or its ``app`` of several."""
+
+
+def typer_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command with these commands. Only their modules are imported: all of them take longer
+    than what most of them do.
+    """
+    app = typer.Typer(
+        name="securexgb",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_commands)
+    for name in names:
+        found = vars(import_module(f"securexgb.cli.{name}"))
+        if "app" in found:
+            app.add_typer(found["app"], name=name)
+        else:
+            app.command()(found[name])
+    return app
+
+
+def needed(arguments: Sequence[str]) -> Sequence[str]:
+    """The commands that these arguments ask for; all, where they ask for help or for none."""
+    first = arguments[0] if arguments else "--help"
+    if first == "--version":
+        return ()
+    return (first,) if first in COMMANDS else COMMANDS
 
 
 def _show_version(is_asked: bool) -> None:
@@ -69,7 +62,6 @@ def _show_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _commands(
     version: Annotated[
         bool,
@@ -84,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         raise_file_limit()
         with ended_in_order():
-            app(args=None if arguments is None else list(arguments))
+            given = sys.argv[1:] if arguments is None else list(arguments)
+            typer_app(needed(given))(args=given)
     except SystemExit as end:
         code = int(end.code or 0) if not isinstance(end.code, str) else output.BUG
         if code == INTERRUPTED:

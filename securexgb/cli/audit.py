@@ -12,7 +12,7 @@ from securexgb.channel.keys import Credentials
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.errors import UsageError
-from securexgb.report.text import table
+from securexgb.report.aligned import table
 from securexgb.serve.gate.audit import AuditSecret, totals, verify_audit
 from securexgb.serve.gate.budgets import SECRET_BYTES
 from securexgb.terms.party import PartyConfig

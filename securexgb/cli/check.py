@@ -8,16 +8,21 @@ All failures are listed; the exit code is the first one's.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cluster.checking import shards_line
+from securexgb.cluster.data import load_tables
 from securexgb.jobs.checks import Checks
 from securexgb.jobs.estimating import trial
-from securexgb.report.text import bits_facts, leaks_text, table, verdict_text
+from securexgb.report.aligned import table
+from securexgb.report.text import bits_facts, leaks_text, verdict_text
 
 
 def check(
@@ -35,12 +40,18 @@ def check(
 ) -> None:
     """Check files, keys, terms, data, machine, and the link to the other side."""
     trial.begun()
-    checks = Checks(federation_of(config, job, setting), earlier)
+    federation = federation_of(config, job, setting)
+    is_sharded = federation.terms.shards > 0
+    checks = Checks(
+        federation, earlier, tables=partial(load_tables, federation) if is_sharded else None
+    )
     checks.run_alone()
     if not local:
         note(f"waiting for {checks.federation.peer_name}")
         checks.run_together()
     checks.run_cost()
+    if is_sharded:
+        checks.add("shards", partial(shards_line, checks))
     result(_facts(checks), _text(checks), form)
     if checks.first is not None:
         raise checks.first

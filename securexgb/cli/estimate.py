@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cluster.data import load_tables
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts
@@ -22,6 +24,7 @@ from securexgb.jobs.estimating.estimate import estimate as estimated
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link, measured
 from securexgb.jobs.estimating.words import estimate_text
+from securexgb.jobs.table import NamedTables, Table
 
 RowsOption = Annotated[
     int | None, typer.Option("--rows", min=1, help="Training rows. Default: those of the data.")
@@ -59,9 +62,14 @@ def estimate(
         given = Link.parse(link)
     settings = federation.config
     path = needed_file(settings.train_data, "train_data", settings.name)
-    found = load_rows(federation, path, data_set="train")
     needed_sets(settings)
-    sets = load_sets(federation, found.column_names, found.classes, found.categories)
+    found: Table
+    sets: NamedTables
+    if federation.terms.shards:
+        found, sets = load_tables(federation)
+    else:
+        found = load_rows(federation, path, data_set="train")
+        sets = load_sets(federation, found.column_names, found.classes, found.categories)
     own = len(found.column_names)
     if measure:
         given, theirs = _measured(federation, own)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from securexgb.boost.leak import of_evaluation
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.cluster.data import load_set_tables
@@ -20,7 +21,8 @@ from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.jobs.runs import FinishedRun
 from securexgb.jobs.table import NamedTables
 from securexgb.mpc.party import Party
-from securexgb.report.text import leaks_text, ledger_table, table
+from securexgb.report.aligned import table
+from securexgb.report.text import leaks_text, ledger_table
 
 
 def evaluate(

@@ -10,11 +10,11 @@ import typer
 from securexgb.align.normalise import STEPS
 from securexgb.attestation.policy import Policy
 from securexgb.boost.leak import Floors, bits_a_tree
+from securexgb.cli.membership import parameters
 from securexgb.cli.options import (
     AlgorithmOption,
     PositiveOption,
     SplitsOption,
-    parameters,
     split_names,
     toml_value,
     write_new,

@@ -12,9 +12,8 @@ from securexgb.channel import keys
 from securexgb.channel.keys import Certificate
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.dealer.server import DealerSettings
 from securexgb.errors import UsageError
-from securexgb.report.text import table
+from securexgb.report.aligned import table
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.toml import read_toml
 
@@ -97,6 +96,8 @@ def _is_dealer(config: Path) -> bool:
 def _places(config: Path) -> dict[str, Path]:
     """Where each certificate of this machine is kept."""
     if _is_dealer(config):
+        from securexgb.dealer.server import DealerSettings  # noqa: PLC0415  (a dealer's alone)
+
         dealer = DealerSettings.from_file(config)
         return {
             "own": dealer.certificate,

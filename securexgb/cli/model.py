@@ -11,7 +11,8 @@ import typer
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance_of
 from securexgb.boost.leak import of_splits
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
@@ -24,7 +25,8 @@ from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
 from securexgb.mpc.party import ROLES
 from securexgb.mpc.reveals import Reveal
-from securexgb.report.text import MOST_NAMED, ledger_table, table
+from securexgb.report.aligned import table
+from securexgb.report.text import MOST_NAMED, ledger_table
 from securexgb.storage.sealed import VARIABLE, find_key
 from securexgb.storage.whole import check_room, make_directory, write_whole
 

@@ -1,25 +1,20 @@
-"""What several commands read from their flags: files, lists of names, training parameters."""
+"""What several commands read from their flags: files, lists of names, settings.
+
+What a membership in a job is made of is in ``membership``: making keys needs none of it.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
-from securexgb.federation.session import Federation
 from securexgb.storage import whole
 from securexgb.storage.whole import make_directory
-from securexgb.terms.party import PartyConfig
-
-PATHS = frozenset(
-    name for name, entry in PartyConfig.model_fields.items() if "Path" in str(entry.annotation)
-)
-"""Settings that are paths."""
 
 AlgorithmOption = Annotated[
     str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
@@ -52,39 +47,14 @@ def split_names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def parameters(flags: Mapping[str, Any], settings: Sequence[str]) -> TrainingParams:
-    """Training parameters from flags (None: not given) and NAME=VALUE settings."""
-    values = {name: value for name, value in flags.items() if value is not None}
-    for name, value in _pairs(settings, "--param"):
-        if name in values:
-            raise UsageError(f"parameter {name!r} is given twice")
-        values[name] = value
-    return TrainingParams.from_mapping(values)
-
-
-def federation_of(
-    config: Path, job: Path, settings: Sequence[str] | None, **flags: str | int | None
-) -> Federation:
-    """This side's membership in the job; ``settings`` (KEY=VALUE) and ``flags`` (by the key's name;
-    None: not given) beat party.toml.
-
-    A path in ``settings`` counts from where the command is run.
-    """
-    overrides = dict(_pairs(settings or (), "--set"))
-    overrides |= {name: value for name, value in flags.items() if value is not None}
-    for name, value in overrides.items():
-        if name in PATHS and isinstance(value, str) and "://" not in value:
-            overrides[name] = Path(value).absolute()
-    return Federation.from_file(config, job, overrides)
-
-
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not exist yet, for the user alone."""
     make_directory(path.parent)
     whole.write_new(path, text.encode())
 
 
-def _pairs(settings: Sequence[str], flag: str) -> Iterator[tuple[str, Any]]:
+def pairs(settings: Sequence[str], flag: str) -> Iterator[tuple[str, Any]]:
+    """Names and values of NAME=VALUE."""
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign:

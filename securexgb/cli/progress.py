@@ -29,7 +29,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.cli.output import note, shown
 from securexgb.mpc.party import Party
-from securexgb.report.text import duration, figure
+from securexgb.report.aligned import duration, figure
 
 SILENCE_SECONDS = 3.0
 LINE_SECONDS = 60.0

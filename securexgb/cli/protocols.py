@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from securexgb.cli.output import Format, FormatOption, result
+from securexgb.report.aligned import table
 from securexgb.report.protocols import TYPICAL, protocol_rows, reveal_rows
-from securexgb.report.text import table
 
 
 def protocols(form: FormatOption = Format.text) -> None:

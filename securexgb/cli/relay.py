@@ -10,11 +10,12 @@ from typing import Any
 
 from securexgb.channel.probe import split_address
 from securexgb.channel.relay import Passed, Relay, shard_name
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.report.text import table
+from securexgb.report.aligned import table
 
 
 def relay(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.predict import RunOption
 from securexgb.jobs.reports import quality_of, report_sentence, write_report

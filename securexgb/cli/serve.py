@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.report.text import table
+from securexgb.report.aligned import table
 
 _EXTRA = ("prometheus_client", "uvicorn")
 

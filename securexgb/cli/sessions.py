@@ -6,6 +6,7 @@ next one goes on with the same run. Data are read once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +21,7 @@ from securexgb.cli.output import note
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cluster.data import load_set_tables, load_table
 from securexgb.cluster.head import training_shards
+from securexgb.cluster.times import ShardTimes
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.checks import LEAVE_OUT
@@ -41,12 +43,12 @@ from securexgb.jobs.training import agreed_job, fingerprint
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.record import Compared, Ratio
+from securexgb.report.aligned import figure
+from securexgb.report.record import Compared, Ratio, SlowestShard
 from securexgb.report.text import (
     bits_facts,
     bits_warnings,
     classes_sentence,
-    figure,
     leaks_text,
     numbering_sentence,
 )
@@ -137,7 +139,7 @@ class Sessions:
                         run.checkpoint, self.key, self._tell, is_finished=self.is_kept
                     )
                     training = replace(training, store=store, resume=True, callbacks=(recorder,))
-                    half = self._grown(party, training, run)
+                    half = self._grown(party, training, run, recorder)
                 if not self.is_kept:
                     record = RunRecord(
                         ledger=ledger.rows(),
@@ -151,22 +153,26 @@ class Sessions:
                         leaks=after_training(half, training.set_rows),
                         estimate=recorder.compared(half),
                         whole_auc=half.whole_auc,
+                        slowest_shards=recorder.slowest_shards,
                     )
                     self._keep(run, half, record)
 
-    def _grown(self, party: Party, job: TrainingJob, run: RunDirectory) -> ModelHalf:
+    def _grown(
+        self, party: Party, job: TrainingJob, run: RunDirectory, recorder: _Recorder
+    ) -> ModelHalf:
         """Where rows are in shards, with these."""
         if not self.federation.terms.shards:
             return run_training(party, job)
         with training_shards(self.federation, party, run.path.name, job) as rows:
+            times = recorder.shards = rows.times
             half = run_training(party, replace(job, row_side=lambda _: rows))
-        seconds = rows.seconds
+        seconds = times.seconds
         slowest = max(range(len(seconds)), key=seconds.__getitem__)
         note(
             f"shard {slowest} took longest: {seconds[slowest]:.1f} s of work; the slowest of each "
-            f"step together {rows.slowest:.1f} s"
+            f"step together {times.steps:.1f} s"
         )
-        run.log("shards", seconds=seconds, slowest_of_each_step=rows.slowest)
+        run.log("shards", seconds=seconds, slowest_of_each_step=times.steps)
         return half
 
     def _keep(self, run: RunDirectory, half: ModelHalf, record: RunRecord) -> None:
@@ -279,6 +285,12 @@ class _Recorder(TrainingCallback):
     before: int = 0
     past: int = 0
     estimate: Estimate | None = None
+    shards: ShardTimes | None = None
+
+    @property
+    def slowest_shards(self) -> Sequence[SlowestShard]:
+        """Of each tree of this session, where rows are in shards."""
+        return () if self.shards is None else self.shards.trees
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
         note(f"at worst: {leaks_text(before_training(model.params, model.layout, self.set_rows))}")
@@ -313,12 +325,16 @@ class _Recorder(TrainingCallback):
         """What this session took, and what was expected of the trees that it has grown."""
         if self.estimate is None:
             return None
-        expected = self.estimate.training(len(model.rounds) - self.past, before=self.before)
+        took = len(model.rounds) - self.past
+        expected = self.estimate.training(took, before=self.before)
+        # Seconds are those of the shards, too; rounds and bytes are counted here.
+        parts = self.estimate.shards
+        own = expected if parts is None else parts.head.training(took, before=self.before)
         traffic, dealt = self.party.channel.traffic, self.party.source.account.dealer_bytes
         return Compared(
             link=str(self.link),
-            rounds=Ratio.of(self.party.rounds, expected.rounds),
-            bytes=Ratio.of(traffic.bytes_sent + traffic.bytes_received + dealt, expected.bytes),
+            rounds=Ratio.of(self.party.rounds, own.rounds),
+            bytes=Ratio.of(traffic.bytes_sent + traffic.bytes_received + dealt, own.bytes),
             seconds=Ratio.of(perf_counter() - self.session_began, expected.seconds),
         )
 
@@ -341,9 +357,12 @@ class _Recorder(TrainingCallback):
             "bytes_received": traffic.bytes_received,
         }
         self.began = now
+        said = " ".join(f"{name} {figure(value)}" for name, value in newest.items())
+        if slowest := self.slowest_shards:
+            last = slowest[-1]
+            line |= {"slowest_shard": last.shard, "slowest_shard_seconds": last.seconds}
+            said = f"{said} slowest shard {last.shard}: {figure(last.seconds)} s".lstrip()
         self.run.metric(line | newest)
         self.sessions.reached.trees = done = epoch + 1 - self.past
-        self.progress.tree_done(
-            done, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
-        )
+        self.progress.tree_done(done, said)
         return False

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import note
 from securexgb.cluster.worker import ShardProcess
 from securexgb.cluster.working import work_of

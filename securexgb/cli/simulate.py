@@ -24,13 +24,8 @@ from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.options import (
-    AlgorithmOption,
-    PositiveOption,
-    SplitsOption,
-    parameters,
-    split_names,
-)
+from securexgb.cli.membership import parameters
+from securexgb.cli.options import AlgorithmOption, PositiveOption, SplitsOption, split_names
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.simulated import closing_text
@@ -308,6 +303,7 @@ def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
         classes=split.train.classes,
         class_shares=split.train.class_shares,
         leaks=leaks,
+        slowest_shards=training.slowest_shards,
     )
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)

@@ -8,7 +8,11 @@ from typing import Any
 from securexgb.boost.leak import Leak
 from securexgb.jobs.alone.plain import ABSENT, has_xgboost
 from securexgb.jobs.export import EXPORTED
-from securexgb.report.text import leaks_text, ledger_table, table
+from securexgb.report.aligned import figure, table
+from securexgb.report.text import leaks_text, ledger_table
+
+MOST_TREES = 10
+"""Whose slowest shard is told."""
 
 
 def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
@@ -40,6 +44,8 @@ def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -
         ],
         ("cost", "seconds", "MB"),
     )
+    if slowest := facts["slowest_shards"]:
+        costs += f"\n\n{_shards_text(slowest)}"
     ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(leaks)}"
     earlier = f", {found} of them earlier ones" if (found := facts["earlier_trees"]) else ""
     shape = (
@@ -57,3 +63,19 @@ def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -
     )
     parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
     return "\n\n".join(parts)
+
+
+def _shards_text(slowest: Sequence[dict[str, Any]]) -> str:
+    """A line a tree of the first ones, and the slowest of all."""
+    rows = [
+        (one["tree"] + 1, one["shard"], figure(one["seconds"]), figure(one["steps"]))
+        for one in slowest[:MOST_TREES]
+    ]
+    text = table(rows, ("tree", "slowest shard", "seconds", "slowest of each step"))
+    if len(slowest) > MOST_TREES:
+        worst = max(slowest, key=lambda one: float(one["seconds"]))
+        text += (
+            f"\nof all {len(slowest)} trees: shard {worst['shard']}, "
+            f"{figure(worst['seconds'])} s of tree {worst['tree'] + 1}"
+        )
+    return text

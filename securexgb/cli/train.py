@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.membership import federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.sessions import Sessions
 from securexgb.errors import UsageError
@@ -17,14 +18,8 @@ from securexgb.jobs.estimating import trial
 from securexgb.jobs.reports import Quality, report_sentence, write_report
 from securexgb.jobs.resuming.earlier import EarlierRun
 from securexgb.jobs.runs import RunDirectory, RunRecord
-from securexgb.report.text import (
-    bits_facts,
-    bits_line,
-    leaks_text,
-    ledger_table,
-    short_verdict,
-    table,
-)
+from securexgb.report.aligned import table
+from securexgb.report.text import bits_facts, bits_line, leaks_text, ledger_table, short_verdict
 from securexgb.storage.sealed import find_key
 
 

@@ -6,167 +6,53 @@ goes through Dask: a worker reads its own rows from files that it finds under th
 head. What does go are the settings without any key, commands and answers, all of them bytes or text
 of our own.
 
-An actor answers from a thread of its own, so its worker's loop stays free for the head's beats: a
-head that hears none from a worker for ``timeout_seconds`` takes the shard for lost, and an actor
-that hears none from its head ends its session, and with it the link to the other side's shard. A
-worker that dies is known at once. Nothing moves to another worker by itself: a lost shard ends the
-session at both sides, and the next one makes actors anew.
+An actor (``cluster.actor``) answers the head's beats while it works: a head that hears none from a
+worker for ``timeout_seconds`` takes the shard for lost, and so does an actor that hears none from
+its head. A worker that dies is known at once. Nothing moves to another worker by itself: a lost
+shard ends the session at both sides, and the next one makes actors anew.
+
+What Dask (2026.8) does with a lost actor decides much here. Its future becomes an error; a call
+from then on raises at once, but one under way may never end, if its worker's death is told before
+the connection breaks. So whoever waits for an answer looks at the actor's future, too.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
-import tomllib
-import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from queue import SimpleQueue
 from socket import gethostbyname
 from typing import Any
 
-from securexgb.cluster.messages import Opening, answered, done, failed
-from securexgb.cluster.parts import failing_together
-from securexgb.cluster.worker import Head, session
-from securexgb.cluster.working import work_of
-from securexgb.errors import PeerGone, SecureXGBError, ShardGone, UsageError
+from securexgb.cluster.actor import BEATS, ShardActor
+from securexgb.cluster.messages import Opening, answered
+from securexgb.errors import CertificateRefused, SecureXGBError, ShardGone, UsageError
 from securexgb.federation.session import Federation
-from securexgb.terms.job import JobTerms
-from securexgb.terms.party import PartyConfig
-from securexgb.terms.toml import to_toml, validate
+from securexgb.terms.toml import to_toml
 
-_BEATS = 8
-"""Within the time after which silence is an end."""
 _MOST_BEAT_SECONDS = 5.0
 _GLANCE_SECONDS = 0.5
 """A waiting head looks so often whether the worker still beats."""
-_PARTING_SECONDS = 10.0
+_MAKING_SECONDS = 60.0
+"""So long a worker may take at least to make its actor: it loads this package first."""
+_PARTING_SECONDS = 2.0
+"""So long all workers together may take to hear that their head has failed."""
+_CLOSING_SECONDS = 10.0
+_QUIET_SECONDS = 10.0
+"""A worker tells its scheduler every half a second that it is there, every five in the largest
+clusters; Dask itself drops it after five minutes."""
 _MOST_TEXT = 200
-
-
-_log = logging.getLogger(__name__)
-
-
-class ShardActor:
-    """Own shard ``number`` on a worker; methods run on the worker's loop, the work does not."""
-
-    def __init__(self, settings: str, terms: str, number: int) -> None:
-        """``settings``, ``terms``: both files, as text."""
-        config = validate(PartyConfig, tomllib.loads(settings), "the own head's settings")
-        agreed = JobTerms.from_mapping(tomllib.loads(terms), "the own head's terms")
-        self._federation, self._number = Federation(config, agreed), number
-        self._head: _Head | None = None
-
-    async def open(self, opening: bytes) -> None:
-        """Begin a session; what comes of it the first answer says."""
-        federation, number = self._federation, self._number
-        head = self._head = _Head(Opening.decode(opening), federation.config.timeout_seconds)
-        # Where the own head has gone the scheduler forgets its actors; nothing else keeps this one.
-        weakref.finalize(self, head.break_off, "the own head is gone")
-        work, tell = work_of(federation, number, _log.info), _log.info
-        head.begin(lambda: session(federation, number, work, head, tell))
-
-    async def ready(self) -> bytes:
-        """What ``answered`` reads: the session can begin, or why it cannot."""
-        head = self._head
-        if head is None:
-            return failed(UsageError("a session was not opened"))
-        return await asyncio.get_running_loop().run_in_executor(None, head.first)
-
-    async def beat(self) -> None:
-        """The head is there."""
-        if self._head is not None:
-            self._head.heard = time.monotonic()
-
-    async def answer(self, command: bytes) -> bytes:
-        """As ``cluster.messages`` writes it; an empty command is the last one."""
-        head = self._head
-        if head is None:
-            return failed(UsageError("a command came before the session was opened"))
-        return await asyncio.get_running_loop().run_in_executor(None, head.exchange, command)
-
-    async def stop(self, reason: str) -> None:
-        """The head has failed."""
-        if self._head is not None:
-            self._head.break_off(reason)
-
-
-class _Head(Head):
-    """A session's end of the way to its head: two queues."""
-
-    def __init__(self, opening: Opening, silence: float) -> None:
-        super().__init__()
-        self.opening, self.heard = opening, time.monotonic()
-        self._silence = silence
-        self._commands: SimpleQueue[bytes] = SimpleQueue()
-        self._answers: SimpleQueue[bytes] = SimpleQueue()
-        self._last: bytes | None = None
-
-    def begin(self, serve: Callable[[], None]) -> None:
-        """Run the session, and watch over it, in threads of their own."""
-
-        def run() -> None:
-            # The head hears of it by ``fail``, the worker's log by the session itself.
-            with suppress(SecureXGBError):
-                serve()
-
-        for name, target in (("session", run), ("watch", self._watch)):
-            threading.Thread(target=target, name=f"shard's {name}", daemon=True).start()
-
-    def first(self) -> bytes:
-        """What the session begins with."""
-        return self._answers.get() if self._last is None else self._last
-
-    def exchange(self, command: bytes) -> bytes:
-        """One command and its answer; once a session has failed, what it has failed with."""
-        if self._last is not None:
-            return self._last
-        self._commands.put(command)
-        return self._answers.get()
-
-    def start(self) -> None:
-        """Nothing is left to be heard."""
-
-    def next_command(self) -> bytes | None:
-        command = self._commands.get()
-        if self.error is not None:
-            raise self.error
-        return command or None
-
-    def reply(self, content: bytes) -> None:
-        self._answers.put(content)
-
-    def fail(self, error: BaseException) -> None:
-        self._finish(failed(error))
-
-    def end(self) -> None:
-        self._finish(done(b""))
-
-    def _finish(self, last: bytes) -> None:
-        self._last = last
-        self.over.set()
-        self._answers.put(last)
-
-    def break_off(self, reason: str) -> None:
-        """End the session, if it has not ended."""
-        if self._has_gone(PeerGone(reason)):
-            self._commands.put(b"")
-
-    def _watch(self) -> None:
-        while not self.over.wait(self._silence / _BEATS):
-            if time.monotonic() - self.heard > self._silence:
-                self.break_off("nothing was heard from the own head")
 
 
 class DaskShard:
     """A head's way to its shard ``number``; see ``parts.ShardHandle``."""
 
     def __init__(self, number: int, name: str, actor: _Actor, beats: _Beats) -> None:
-        self.number, self._name, self._actor, self._beats = number, name, actor, beats
+        self.number, self.name, self._actor, self._beats = number, name, actor, beats
         self._asked: deque[bytes] = deque()
         self._under_way: Any = None
 
@@ -181,16 +67,20 @@ class DaskShard:
         self._send()
 
     def answer(self) -> bytes:
-        content = self._beats.result(self._under_way, self.number, self._name)
+        content = self._beats.result(self._under_way, self.number, self.name)
         self._under_way = None
         self._send()
-        return answered(content, self._name)
+        return answered(content, self.name)
 
     def close(self, error: BaseException | None = None) -> None:
         if error is None:
             self.ask(b"")
         else:
             self._actor.stop(type(error).__name__)
+
+    def part(self, until: float) -> None:
+        """Wait no longer than that for the worker to hear that the head has failed."""
+        self._actor.part(until)
 
     def _send(self) -> None:
         if self._under_way is None and self._asked:
@@ -200,7 +90,7 @@ class DaskShard:
 class DaskShards:
     """All shards of this side on its Dask cluster, for one session; see ``parts.Shards``."""
 
-    def __init__(self, federation: Federation, opening: Opening) -> None:
+    def __init__(self, federation: Federation) -> None:
         """ShardGone where the scheduler or a worker does not come, UsageError where workers have
         another installation, or are not where shards have to be."""
         config = federation.config
@@ -209,9 +99,7 @@ class DaskShards:
         self._closing = threading.Event()
         self.handles: list[DaskShard] = []
         try:
-            actors = self._made(federation)
-            for actor in actors:
-                actor.open(opening)
+            self._actors = actors = self._made(federation)
             beats = _Beats(actors, self._seconds, self._closing)
         except BaseException as error:
             self._leave()
@@ -220,9 +108,16 @@ class DaskShards:
             DaskShard(number, f"shard {number} of {config.name}", actor, beats)
             for number, actor in enumerate(actors)
         ]
-        with failing_together(self):
-            for shard in self.handles:
-                shard.wait()
+
+    def open(self, opening: Opening) -> None:
+        """Begin the session with all of them; raises what a shard raises that cannot begin."""
+        for actor, shard in zip(self._actors, self.handles, strict=True):
+            try:
+                actor.open(opening)
+            except Exception as error:
+                raise _ours(shard.name, error) from None
+        for shard in self.handles:
+            shard.wait()
 
     def close(self, error: BaseException | None = None) -> None:
         if self._closing.is_set():
@@ -230,27 +125,34 @@ class DaskShards:
         try:
             for shard in self.handles:
                 shard.close(error)
-            if error is None:
-                for shard in self.handles:
+            until = time.monotonic() + _PARTING_SECONDS
+            for shard in self.handles:
+                if error is None:
                     shard.answer()
+                else:
+                    shard.part(until)
         finally:
             self._leave()
 
     def _made(self, federation: Federation) -> list[_Actor]:
         """An actor on a worker for each number."""
         settings, terms = to_toml(federation.config.with_whole_paths()), federation.terms.to_toml()
+        workers = _workers(self._client, federation)
         futures = [
             self._client.submit(
                 ShardActor, settings, terms, number,
                 actor=True, pure=False, workers=[worker], allow_other_workers=False,
             )
-            for number, worker in enumerate(_workers(self._client, federation))
+            for number, worker in enumerate(workers)
         ]  # fmt: skip
-        return [_Actor(self._client, future, self._seconds) for future in futures]
+        return [
+            _Actor(self._client, future, worker, self._seconds)
+            for worker, future in zip(workers, futures, strict=True)
+        ]
 
     def _leave(self) -> None:
         self._closing.set()
-        self._client.close(timeout=_PARTING_SECONDS)
+        self._client.close(timeout=_CLOSING_SECONDS)
 
 
 class _Actor:
@@ -260,11 +162,31 @@ class _Actor:
     called through another it is lost without a word (Dask 2026.8).
     """
 
-    def __init__(self, client: Any, future: Any, seconds: float) -> None:
-        """Waits until it is there; raises what Dask does."""
+    def __init__(self, client: Any, future: Any, worker: str, seconds: float) -> None:
+        """Waits until it is there; raises what Dask does, and ShardGone where it does not come."""
         self._client, self._future, self._seconds = client, future, seconds
-        with client.as_current():
-            self._far = future.result(timeout=seconds)
+        self._stopping: Any = None
+        most = max(seconds, _MAKING_SECONDS)
+        until = time.monotonic() + most
+        while True:
+            try:
+                with client.as_current():
+                    self._far = future.result(timeout=_GLANCE_SECONDS)
+            except TimeoutError:
+                if worker not in client.nthreads():
+                    raise ShardGone(f"the Dask worker at {worker} is gone") from None
+                if time.monotonic() > until:
+                    raise ShardGone(
+                        f"the Dask worker at {worker} did not begin within {most:g} s, so it is "
+                        "frozen, cut off, or has other work"
+                    ) from None
+            else:
+                return
+
+    @property
+    def is_lost(self) -> bool:
+        """The scheduler says that its worker is gone, or is gone itself."""
+        return bool(self._future.status != "finished")
 
     def open(self, opening: Opening) -> None:
         with self._client.as_current():
@@ -272,13 +194,19 @@ class _Actor:
 
     def answer(self, command: bytes) -> Any:
         """A future of the answer."""
-        with self._client.as_current():
-            return self._far.answer(command)
+        try:
+            with self._client.as_current():
+                return self._far.answer(command)
+        except Exception as error:  # of whatever kind: Dask knows that its worker is gone
+            return _NotAsked(error)
 
     def ready(self) -> Any:
         """A future of what the session begins with."""
-        with self._client.as_current():
-            return self._far.ready()
+        try:
+            with self._client.as_current():
+                return self._far.ready()
+        except Exception as error:
+            return _NotAsked(error)
 
     def beat(self) -> Any:
         """A future that ends when the worker has heard it."""
@@ -286,9 +214,25 @@ class _Actor:
             return self._far.beat()
 
     def stop(self, kind: str) -> None:
-        """As far as it is still there."""
+        """As far as it is still there; see ``part``."""
         with self._client.as_current(), suppress(Exception):
-            self._far.stop(f"the own head has ended with {kind}").result(timeout=_PARTING_SECONDS)
+            self._stopping = self._far.stop(f"the own head has ended with {kind}")
+
+    def part(self, until: float) -> None:
+        """Until it has heard that, or until then."""
+        if self._stopping is not None and not self.is_lost:
+            with suppress(Exception):
+                self._stopping.result(timeout=max(until - time.monotonic(), 0.0))
+
+
+class _NotAsked:
+    """In place of the future of a call that could not be made."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def result(self, timeout: float) -> bytes:
+        raise self._error
 
 
 class _Beats:
@@ -306,6 +250,8 @@ class _Beats:
             try:
                 found: bytes = future.result(timeout=_GLANCE_SECONDS)
             except TimeoutError:
+                if self._actors[number].is_lost:
+                    raise ShardGone(f"{name} is lost: its Dask worker has died") from None
                 silent = time.monotonic() - self._heard[number]
                 if silent > self._silence:
                     raise ShardGone(
@@ -318,7 +264,7 @@ class _Beats:
                 return found
 
     def _run(self) -> None:
-        pause = min(self._silence / _BEATS, _MOST_BEAT_SECONDS)
+        pause = min(self._silence / BEATS, _MOST_BEAT_SECONDS)
         while not self._over.wait(pause):
             for number, actor in enumerate(self._actors):
                 # Of a worker that is gone ``result`` hears by the call that it waits for.
@@ -339,7 +285,9 @@ class _Beats:
 def _client(federation: Federation) -> Any:
     """A client of this side's scheduler."""
     try:
-        from distributed import Client  # noqa: PLC0415  (an extra, and slow to load)
+        # An extra, and slow to load.
+        from distributed import Client, Security  # noqa: PLC0415
+        from distributed.comm.core import FatalCommClosedError  # noqa: PLC0415
     except ImportError:
         raise UsageError(
             'engine = "dask" of party.toml needs Dask: pip install "securexgb[cluster]"'
@@ -351,23 +299,70 @@ def _client(federation: Federation) -> Any:
             "secured: whoever reaches it runs programs on the workers; give the cluster "
             "certificates (distributed.comm.tls) and write tls://"
         )
+    # Of a scheduler that has gone Dask's client shows a traceback; the head says it in a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    security = Security(**_certificates(federation))
+    if address.startswith("tls://"):
+        _check(security, federation.config.name)
     try:
-        return Client(address, timeout=seconds, set_as_default=False, name="securexgb")
+        return Client(
+            address, security=security, timeout=seconds, set_as_default=False, name="securexgb"
+        )
+    except FatalCommClosedError as error:
+        raise CertificateRefused(
+            f"the Dask scheduler {address} of {federation.config.name} and this side do not take "
+            f"each other's certificates ({_said(error)}): compare scheduler_ca and "
+            "scheduler_certificate of party.toml with those of the cluster"
+        ) from None
     except Exception as error:
-        raise _ours(f"the Dask scheduler {address} of {federation.config.name}", error) from None
+        raise ShardGone(
+            f"the Dask scheduler {address} of {federation.config.name} cannot be reached "
+            f"({_said(error)})"
+        ) from None
+
+
+def _certificates(federation: Federation) -> dict[str, str]:
+    """Of party.toml, as Dask calls them; none: those of Dask's own settings."""
+    settings = federation.cluster
+    found = {
+        "tls_ca_file": settings.scheduler_ca,
+        "tls_client_cert": settings.scheduler_certificate,
+        "tls_client_key": settings.scheduler_key,
+    }
+    return {name: str(path) for name, path in found.items() if path is not None}
+
+
+def _check(security: Any, name: str) -> None:
+    """UsageError where there are no certificates, or they are of no use."""
+    what = "there is none"
+    if security.tls_ca_file and security.tls_client_cert:
+        try:
+            security.get_connection_args("client")
+        except Exception as error:
+            what = _said(error)
+        else:
+            return
+    raise UsageError(
+        f"{name}: no certificate for the Dask cluster can be used ({what}): give scheduler_ca, "
+        "scheduler_certificate and scheduler_key in [cluster] of party.toml"
+    )
 
 
 def _ours(name: str, error: BaseException) -> BaseException:
     """What Dask raises, as an error of ours; ours, and what stops a program, as they are."""
     if isinstance(error, SecureXGBError) or not isinstance(error, Exception):
         return error
-    what = f"{type(error).__name__}: {str(error)[:_MOST_TEXT]}".rstrip(": ")
+    what = _said(error)
     if isinstance(error, (ImportError, AttributeError)):
         return UsageError(
             f"{name} has another installation of securexgb than this machine ({what}): install the "
             "same version on all of them"
         )
     return ShardGone(f"{name} is lost ({what})")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:_MOST_TEXT]}".rstrip(": ")
 
 
 def _is_here(address: str) -> bool:
@@ -382,7 +377,7 @@ def _workers(client: Any, federation: Federation) -> list[str]:
     for the other side's, one there."""
     shards, name = federation.terms.shards, federation.config.name
     until = time.monotonic() + federation.config.timeout_seconds
-    while len(free := sorted(client.nthreads())) < shards:
+    while len(free := _alive(client)) < shards:
         # One that has died may be coming back.
         if time.monotonic() > until:
             raise ShardGone(
@@ -402,6 +397,14 @@ def _workers(client: Any, federation: Federation) -> list[str]:
         free.remove(found)
         chosen.append(found)
     return chosen
+
+
+def _alive(client: Any) -> list[str]:
+    """The addresses of all workers but those that are silent while others are heard."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    heard = {address: of["last_seen"] for address, of in workers.items()}
+    newest = max(heard.values(), default=0.0)
+    return sorted(at for at, when in heard.items() if newest - when < _QUIET_SECONDS)
 
 
 def _host_of(federation: Federation, number: int) -> str | None:

@@ -185,6 +185,14 @@ def load_set_tables(federation: Federation, like: Table) -> list[tuple[str, File
     ]
 
 
+def load_tables(federation: Federation) -> tuple[FileTable, list[tuple[str, FileTable]]]:
+    """This side's training data and its evaluation sets."""
+    config = federation.config
+    path = needed_file(config.train_data, "train_data", config.name)
+    rows = load_table(federation, path, data_set="train")
+    return rows, load_set_tables(federation, rows)
+
+
 def _roles(
     federation: Federation, like: Table | None, *, is_label_optional: bool = False
 ) -> ColumnRoles:

@@ -38,19 +38,27 @@ def shards_in_session(
     federation: Federation, party: Party, purpose: Purpose, run: str, like: Table
 ) -> Iterator[Shards]:
     """This side's shards, each linked to the other side's; where the block fails, so do they."""
-    opening = Opening(
-        session=_common_session(party),
-        purpose=purpose,
-        run=run,
-        columns=like.column_names,
-        classes=like.classes,
-        categories=like.categories,
-    )
-    is_of_dask = federation.cluster.engine == "dask"
-    shards: Shards = (DaskShards if is_of_dask else LinkedShards)(federation, opening)
+    shards = own_shards(federation)
     with failing_together(shards):
+        # Where the other side has not reached its own, its reason is heard here, not a shard that
+        # waits in vain for its partner.
+        opening = Opening(
+            session=_common_session(party),
+            purpose=purpose,
+            run=run,
+            columns=like.column_names,
+            classes=like.classes,
+            categories=like.categories,
+        )
+        shards.open(opening)
         yield shards
     shards.close()
+
+
+def own_shards(federation: Federation) -> DaskShards | LinkedShards:
+    """This side's shards, each reached; ``open`` says what the session is about."""
+    is_of_dask = federation.cluster.engine == "dask"
+    return DaskShards(federation) if is_of_dask else LinkedShards(federation)
 
 
 def _common_session(party: Party) -> bytes:

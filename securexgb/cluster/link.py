@@ -51,7 +51,7 @@ def own_hello(federation: Federation, role: str, number: int) -> Hello:
 class LinkedShard:
     """A head's way to its shard ``number``; see ``parts.ShardHandle``."""
 
-    def __init__(self, federation: Federation, number: int, opening: Opening) -> None:
+    def __init__(self, federation: Federation, number: int) -> None:
         """Dials until the shard is there, as long as the other side may be silent."""
         self.number = number
         self._name = f"shard {number} of {federation.config.name}"
@@ -66,7 +66,11 @@ class LinkedShard:
         except PeerError as error:
             raise ShardGone(str(error)) from None
         self._answers = self._channel.stream("offline")
-        self._channel.send(OPEN, opening.encode())
+
+    def open(self, opening: Opening) -> None:
+        """Begin a session; what comes of it ``wait`` says."""
+        with suppress(PeerGone, StoppedByPeer):  # as in ``ask``
+            self._channel.send(OPEN, opening.encode())
 
     def wait(self) -> None:
         """Until it has met the other side's shard and read its rows, or says that it cannot: both
@@ -103,16 +107,21 @@ class LinkedShard:
 
 
 class LinkedShards:
-    """All shards of this side, from the opening of a session on; see ``parts.Shards``."""
+    """All shards of this side, for one session; see ``parts.Shards``."""
 
-    def __init__(self, federation: Federation, opening: Opening) -> None:
-        """ShardGone where one does not come; what a shard raises that cannot begin."""
+    def __init__(self, federation: Federation) -> None:
+        """ShardGone where one does not come."""
         self.handles: list[LinkedShard] = []
         with failing_together(self):
             for number in range(federation.terms.shards):
-                self.handles.append(LinkedShard(federation, number, opening))
-            for shard in self.handles:
-                shard.wait()
+                self.handles.append(LinkedShard(federation, number))
+
+    def open(self, opening: Opening) -> None:
+        """Begin the session with all of them; raises what a shard raises that cannot begin."""
+        for shard in self.handles:
+            shard.open(opening)
+        for shard in self.handles:
+            shard.wait()
 
     def close(self, error: BaseException | None = None) -> None:
         for shard in self.handles:

@@ -26,6 +26,7 @@ from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
+from securexgb.report.record import SlowestShard
 
 _WAIT_SECONDS = 600.0
 
@@ -119,6 +120,7 @@ class LocalShards:
             join_parties(memory_pair(_WAIT_SECONDS), _seed(seed, number), method, are_shards=True)
             for number in range(shards)
         ]
+        self._rows: list[ShardedRows] = []
         self._handles = [
             [
                 ThreadShard(
@@ -137,12 +139,20 @@ class LocalShards:
         """One side's rows, for one training; where it fails, so do its shards, and their partners
         hear of it."""
         handles = self._handles[party.rank]
+        rows = ShardedRows(party, handles, self._counts[party.rank])
+        if party.rank == 0:
+            self._rows.append(rows)
         try:
-            yield ShardedRows(party, handles, self._counts[party.rank])
+            yield rows
         except BaseException as error:
             for handle in handles:
                 handle.close(error)
             raise
+
+    @property
+    def slowest(self) -> Sequence[SlowestShard]:
+        """Of each round of trees, at the label party."""
+        return [tree for rows in self._rows for tree in rows.times.trees]
 
     def close(self) -> None:
         """Once both sides have ended."""

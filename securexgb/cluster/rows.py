@@ -28,6 +28,7 @@ from securexgb.cluster.commands import (
     told_model,
 )
 from securexgb.cluster.parts import ShardHandle, check_shards, shard_rows
+from securexgb.cluster.times import ShardTimes
 from securexgb.correlations.source import DividedProducts, PadKeys
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.he.made_matrix import AddedMatrix
@@ -53,8 +54,7 @@ class RowCounts:
 class ShardedRows:
     """All rows of a party, held by its shards; a ``jobs.data.whole_rows.TrainingRows``.
 
-    ``seconds``: by shard, that its answers have taken; ``slowest``: of each question the slowest
-    shard's, added up.
+    ``times``: that the shards' answers take.
     """
 
     def __init__(self, party: Party, shards: Sequence[ShardHandle], counts: RowCounts) -> None:
@@ -64,8 +64,7 @@ class ShardedRows:
         self._shape: MatrixShape | None = None
         self._model: ModelHalf | None = None
         self._products: DividedProducts | None = None
-        self.seconds = [0.0] * len(shards)
-        self.slowest = 0.0
+        self.times = ShardTimes(len(shards))
 
     def known(self, sessions: Sequence[str]) -> frozenset[int]:
         answers = self._ask_all(Said("known", texts=tuple(sessions)))
@@ -121,6 +120,7 @@ class ShardedRows:
         return self._shape
 
     def gradients(self, number: int) -> None:
+        self.times.begin_tree(number)
         self._ask_all(Said("gradients", (number,)))
 
     def root_sums(self) -> NoisySums:
@@ -208,10 +208,7 @@ class ShardedRows:
 
     def _timed(self, name: str, questions: Iterable[bytes]) -> list[Said]:
         answers = ask_all(self._shards, name, questions)
-        self.slowest += max(said.seconds for said in answers)
-        self.seconds = [
-            before + said.seconds for before, said in zip(self.seconds, answers, strict=True)
-        ]
+        self.times.add([said.seconds for said in answers])
         return answers
 
 

@@ -17,7 +17,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.cluster.commands import Said, keys_of, level_of, model_of, pack, shared_of, unpack
 from securexgb.cluster.parts import ShardData
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError, UsageError
-from securexgb.jobs.data.whole_rows import RowStart, WholeRows
+from securexgb.jobs.data.whole_rows import RowStart, WholeRows, planned_choices
 from securexgb.jobs.resuming.checkpoint import CheckpointStore, TrainingState
 from securexgb.jobs.training import fingerprint
 from securexgb.mpc.party import Party
@@ -77,6 +77,8 @@ class Shard:
             pads.take_up(keys, number)
         self._keep_state(model, coins, is_resumed=bool(is_resumed))
         self._all_rounds = model.params.all_rounds
+        if self._party.ideal is None:
+            self._party.source.begin_job(planned_choices(model, stop - start))
         self._rows.begin(RowStart(model, public, session, slice(start, stop)))
         return Said(said.name, (self._rows.shape.noise_bits,))
 

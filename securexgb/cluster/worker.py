@@ -18,9 +18,17 @@ from queue import SimpleQueue
 from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Endpoint, Listener
 from securexgb.channel.grpc import GrpcChannel
+from securexgb.cluster.about import about_shard
 from securexgb.cluster.link import ANSWER, COMMAND, OPEN, own_endpoint, own_hello
 from securexgb.cluster.messages import OPENING_BYTES, Opening, done, failed
-from securexgb.errors import PeerError, PeerGone, PeerTimeout, SecureXGBError, UsageError
+from securexgb.errors import (
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    PortTaken,
+    SecureXGBError,
+    UsageError,
+)
 from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
 
@@ -144,13 +152,10 @@ def session(
     try:
         head.start()
         tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
-        endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
-        channel, purpose = _meet(federation, number, head, endpoint), head.opening.purpose
-        with federation.joined(channel, endpoint, purpose, is_shard=True) as party:
-            answers = work(party, head.opening)
-            head.reply(done(b""))
-            while (command := head.next_command()) is not None:
-                head.reply(done(answers(command)))
+        if head.opening.purpose == "check":
+            _answer(head, about_shard(federation, number, head.opening))
+        else:
+            _work(federation, number, work, head)
     except BaseException as error:
         of_head = head.error  # it ends the work here, which then fails for no reason of its own
         head.fail(error)
@@ -160,13 +165,29 @@ def session(
     head.end()
 
 
+def _work(federation: Federation, number: int, work: Work, head: Head) -> None:
+    """With the other side's shard."""
+    endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
+    channel, purpose = _meet(federation, number, head, endpoint), head.opening.purpose
+    with federation.joined(channel, endpoint, purpose, is_shard=True) as party:
+        _answer(head, work(party, head.opening))
+
+
+def _answer(head: Head, answers: Answers) -> None:
+    """All commands of a session that can begin."""
+    head.reply(done(b""))
+    while (command := head.next_command()) is not None:
+        head.reply(done(answers(command)))
+
+
 def _meet(federation: Federation, number: int, head: Head, endpoint: Endpoint) -> GrpcChannel:
     """The link with the other side's shard, whose end is the head's, too."""
     until, opening = time.monotonic() + federation.config.timeout_seconds, head.opening
     while True:
         try:
             channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
-        except PeerError:
+        except (PeerError, PortTaken):
+            # On Dask the session before may still hold the port, until it hears of its end.
             if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
                 raise
         else:

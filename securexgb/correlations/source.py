@@ -248,8 +248,9 @@ class CorrelationSource(Protocol):
     def take(self, kind: Kind[P], count: int) -> P:
         """This party's part of the next ``count`` elements, as read-only arrays."""
 
-    def begin_job(self, sums: int) -> None:
-        """So many sums will be taken apart, about: what such a job needs first may be made."""
+    def begin_job(self, words: int) -> None:
+        """So many words of 64 transfers will be taken in each direction, at least: what such a job
+        needs first may be made."""
 
     def begin_tree(self, remaining: int) -> None:
         """Before each tree: so many are to come, this one included, and they take alike.

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from securexgb.errors import ProtocolDesync, UsageError
@@ -128,6 +127,8 @@ def _saved(stored: Any) -> tuple[bytes, bytes]:
         raise UsageError(
             'this build of TenSEAL writes files in another form: pip install "securexgb[ckks]"'
         )
+    import pyarrow as pa  # noqa: PLC0415  (slow to load, and of this scheme alone)
+
     with pa.input_stream(pa.py_buffer(data[_HEADER:]), compression="zstd") as stream:
         return header, stream.read()
 

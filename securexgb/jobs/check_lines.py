@@ -19,6 +19,10 @@ class CheckLines:
     lines: list[tuple[str, str, str]] = field(default_factory=list, kw_only=True)
     first: SecureXGBError | None = field(default=None, kw_only=True)
 
+    def add(self, name: str, step: Callable[[], str]) -> None:
+        """One more line: what a step says, or what it fails with."""
+        self._run(name, step)
+
     def _run(self, name: str, step: Callable[[], str]) -> None:
         try:
             detail = step()

@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
-from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.alignment import same_names, same_rows
 from securexgb.jobs.check_lines import CheckLines, Warned
 from securexgb.jobs.data.columns import agree_on_columns
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
@@ -36,7 +37,7 @@ from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.resuming.earlier import EarlierRun, effective
-from securexgb.jobs.rows import Rows
+from securexgb.jobs.table import NamedTables, Table
 from securexgb.mpc.party import Party
 from securexgb.report.text import (
     MOST_NAMED,
@@ -61,13 +62,15 @@ class Checks(CheckLines):
     """The checks of one side's training, and what they found.
 
     ``earlier``: the run that the training is to go on from; ``old``: what was read of it.
+    ``tables``: reads the data where rows are in shards, without holding them.
     """
 
     federation: Federation
     earlier: Path | None = None
     old: EarlierRun | None = None
-    training: Rows | None = None
-    sets: list[tuple[str, Rows]] = field(default_factory=list)
+    tables: Callable[[], tuple[Table, NamedTables]] | None = None
+    training: Table | None = None
+    sets: NamedTables = ()
     proposed: dict[str, int] = field(default_factory=dict)
     numbers: NumberFormat | None = None
     leaks: list[Leak] = field(default_factory=list)
@@ -147,12 +150,17 @@ class Checks(CheckLines):
     def _data(self) -> str:
         settings = self.federation.config
         path = needed_file(settings.train_data, "train_data", settings.name)
-        known = None if self.old is None else self.old.categories
-        rows = self.training = load_rows(self.federation, path, data_set="train", categories=known)
+        needed_sets(settings)
+        rows: Table
+        if self.tables is not None:
+            rows, sets = self.tables()
+        else:
+            known = None if self.old is None else self.old.categories
+            rows = load_rows(self.federation, path, data_set="train", categories=known)
+            sets = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
         if self.old is not None:
             self.old.check(self.federation, rows)
-        needed_sets(settings)
-        self.sets = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
+        self.training, self.sets = rows, sets
         return "; ".join(
             f"{name}: {own.count:,} {'aligned ' if own.aligned else ''}rows, "
             f"{len(own.column_names)} columns"
@@ -216,7 +224,7 @@ class Checks(CheckLines):
         said = f"; categorical columns ({limit}): {counted}{more}" if kinds else ""
         return f"this side's data can be trained on{said}"
 
-    def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
+    def _layout(self, rows: Table, columns: tuple[int, int]) -> Layout:
         """The training's shapes; weights the feature party sees by the terms alone."""
         is_weighted = rows.weights is not None or self.params.weight_exponent is not None
         return Layout.of(self.params, rows.count, columns, is_weighted)
@@ -272,7 +280,7 @@ class Checks(CheckLines):
             raise UsageError(f"{existing} cannot be written to: change run_directory in party.toml")
         return f"{free / 1e9:.0f} GB free for {root}"
 
-    def _cost(self, rows: Rows) -> str:
+    def _cost(self, rows: Table) -> str:
         """What a training costs and how much memory this side needs; see ``jobs.estimating``.
         Refused where this machine has not that much."""
         own, rank = len(rows.column_names), self.federation.config.rank
@@ -302,7 +310,7 @@ class Checks(CheckLines):
         dear = evaluation_warning(found, self.params)
         return Warned(f"{text}. {dear}") if dear else text
 
-    def _hidden(self, rows: Rows) -> str:
+    def _hidden(self, rows: Table) -> str:
         """How likely an error is in what sends rows left; refused where it is too likely."""
         columns = max(len(rows.column_names), self.peer_columns or 0)
         bits, failure = check_hidden(self.params, columns, rows.count + self._evaluation_rows)
@@ -315,7 +323,7 @@ class Checks(CheckLines):
             f"side stopped with {failure_kind(failure)}"
         )
 
-    def _link(self, rows: Rows) -> str:
+    def _link(self, rows: Table) -> str:
         with self.federation.session("check") as party:
             sets = [("training data", rows), *self.sets]
             same_names(party, sets)
@@ -331,7 +339,7 @@ class Checks(CheckLines):
                 return f"{peer} has the same terms, version and rows; {verdict}"
             return Warned(f"{peer} has the same terms and version; {verdict}; {rows_are}")
 
-    def _compared(self, party: Party, sets: Named) -> str | None:
+    def _compared(self, party: Party, sets: NamedTables) -> str | None:
         """None where both sides hold the same rows; what to do where they are still to be
         aligned."""
         try:

@@ -253,6 +253,7 @@ def _report(
         leaks=[leak.to_mapping() for leak in record.leaks],
         costs=record.costs,
         estimate=record.estimate,
+        slowest_shards=record.slowest_shards,
         numbers=bits_line(half.numbers),
         offline_source=record.offline_source,
         dealer_evidence=record.dealer_evidence,

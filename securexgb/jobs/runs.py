@@ -34,7 +34,7 @@ from securexgb.boost.leak import Leak
 from securexgb.errors import SecureXGBError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
-from securexgb.report.record import Compared, Costs, plain
+from securexgb.report.record import Compared, Costs, SlowestShard, plain
 from securexgb.storage.records import read_record
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import (
@@ -175,6 +175,7 @@ class RunRecord:
     of the own columns. ``classes``: as the label party's file has them, of two that which
     counts as 1 last; ``class_shares``: of the training rows. ``estimate``: what was
     expected of the last session beside what it took. ``whole_auc``: see ``ModelHalf``.
+    ``slowest_shards``: of the last session's trees, where rows are in shards.
     """
 
     ledger: LedgerRows
@@ -189,6 +190,7 @@ class RunRecord:
     leaks: Sequence[Leak]
     estimate: Compared | None = None
     whole_auc: Mapping[str, float] = field(default_factory=dict)
+    slowest_shards: Sequence[SlowestShard] = ()
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
@@ -196,7 +198,8 @@ class RunRecord:
         dealer = None if self.dealer is None else self.dealer.to_dict()
         found = None if self.estimate is None else asdict(self.estimate)
         more = {"costs": asdict(self.costs), "dealer": dealer, "leaks": leaks, "estimate": found}
-        return {**self.__dict__, **more}
+        slowest = [asdict(one) for one in self.slowest_shards]
+        return {**self.__dict__, **more, "slowest_shards": slowest}
 
     @staticmethod
     def read(run: RunDirectory) -> RunRecord:

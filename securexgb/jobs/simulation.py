@@ -40,6 +40,7 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
+from securexgb.report.record import SlowestShard
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -89,11 +90,15 @@ class SimulatedCosts:
 
 @dataclass(frozen=True)
 class Simulation(Generic[Result]):
-    """What each party computed (label party first), the label party's ledger, the costs."""
+    """What each party computed (label party first), the label party's ledger, the costs.
+
+    ``slowest_shards``: of each round of trees, where workers hold the rows.
+    """
 
     results: tuple[Result, Result]
     ledger: list[dict[str, str | int]]
     costs: SimulatedCosts
+    slowest_shards: Sequence[SlowestShard] = ()
 
 
 class Workers(Protocol):
@@ -107,6 +112,10 @@ class Workers(Protocol):
 
     def rows(self, party: Party) -> AbstractContextManager[TrainingRows]:
         """The rows of one side's party, for one training."""
+
+    @property
+    def slowest(self) -> Sequence[SlowestShard]:
+        """Of each round of trees so far."""
 
     def close(self) -> None:
         """Once both sides have ended."""
@@ -150,12 +159,13 @@ def simulate_parties(
         party.channel.close()
     for party in parties:
         party.source.close()
-    pairs = [parties]
+    pairs, slowest = [parties], list[SlowestShard]()
     if workers is not None:
         workers.close()
         pairs += workers.pairs
+        slowest += workers.slowest
     costs = SimulatedCosts.of(pairs, seconds)
-    return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs)
+    return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs, slowest)
 
 
 def split_columns(count: int, feature_party: Sequence[int] | None) -> Sides:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
+from securexgb.errors import UsageError
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits, Words, as_words
 
@@ -20,7 +21,8 @@ def share(party: Party, values: Words | None, owner: int, shape: tuple[int, ...]
     if party.rank != owner:
         return Shared(np.zeros(shape, np.uint64))
     assert values is not None
-    assert values.shape == shape
+    if values.shape != shape:
+        raise UsageError(f"values of shape {values.shape} were to be shared as {shape}")
     return Shared(as_words(values))
 
 

@@ -116,7 +116,7 @@ class SeededSource:
             supply = self._supplies[made] = self._supply(made)
         return supply.take(count)
 
-    def begin_job(self, sums: int) -> None:
+    def begin_job(self, words: int) -> None:
         """See ``correlations.source``: nothing is worth it."""
 
     def begin_tree(self, remaining: int) -> None:

@@ -54,8 +54,6 @@ from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
-SUM_TRANSFERS = 64
-"""In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
 
 
@@ -134,9 +132,8 @@ class TwoPartySource:
         """Return when all that was ordered is there; raises what that has failed with."""
         self.producer.run(lambda: None)
 
-    def begin_job(self, sums: int) -> None:
+    def begin_job(self, words: int) -> None:
         """See ``correlations.source``: keys, and pools where they pay."""
-        words = sums * SUM_TRANSFERS // WORD
         self.producer.order(partial(self._transfers.prepare, words, words))
 
     def begin_tree(self, remaining: int) -> None:

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from securexgb.boost.leak import MUCH_BITS_A_LABEL
+from securexgb.report.aligned import figure
 from securexgb.report.record import BinaryMetrics, ClassMetrics, Stability
-from securexgb.report.text import figure
 
 Shown = TypeVar("Shown")
 Judged = Sequence[tuple[str, BinaryMetrics]]

@@ -16,10 +16,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from securexgb.report import figures
+from securexgb.report.aligned import figure
 from securexgb.report.metrics import EMPTY_SHARE
 from securexgb.report.record import BinaryMetrics, ClassMetrics, RunReport
 from securexgb.report.tables import Table, class_names, tables
-from securexgb.report.text import figure
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -302,7 +302,7 @@ def _cell(value: Any, is_share: bool) -> Cell:
     if value is None:
         return Cell("not defined", False)
     if isinstance(value, float):
-        return Cell(f"{value:.1%}" if is_share else figure(value), True)
+        return Cell(f"{round(value, 3) + 0.0:.1%}" if is_share else figure(value), True)
     if isinstance(value, int) and not isinstance(value, bool):
         return Cell(f"{value:,}", True)
     return Cell(str(value), False)

@@ -201,6 +201,18 @@ class Compared:
     seconds: Ratio
 
 
+@dataclass(frozen=True)
+class SlowestShard:
+    """Of a round of trees, counted from 0, whose rows are in shards: ``shard``, whose work took
+    longest, its ``seconds``, and ``steps``: of each step the slowest shard's, added up, which is
+    what a head waits for."""
+
+    tree: int
+    shard: int
+    seconds: float
+    steps: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlignedSet:
     """Rows that an alignment with the other side found, and what it has shown.
@@ -242,7 +254,7 @@ class RunReport:
     counts as 1, at the label party; ``classes``: their names there, of two that one last.
     ``estimate``: what the training took beside what was expected when it began.
     ``alignments``: by which rows both have the run's sets were found; none where these were in one
-    order before.
+    order before. ``slowest_shards``: of the last session's trees, where rows are in shards.
     """
 
     title: str
@@ -273,6 +285,7 @@ class RunReport:
     classes: Sequence[str] = ()
     estimate: Compared | None = None
     alignments: Sequence[AlignedSet] = ()
+    slowest_shards: Sequence[SlowestShard] = ()
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@ them has the processes that do it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -32,7 +33,14 @@ class ClusterSettings(TomlFile):
     engine: Literal["none", "dask"] = "none"
     """none: processes of `securexgb shard`; dask: actors on this side's own Dask cluster."""
     scheduler: Annotated[str, Field(min_length=1)] | None = None
-    """The scheduler of that cluster, tcp://host:port."""
+    """The scheduler of that cluster, tls://host:port; tcp:// on the head's own machine alone."""
+    scheduler_ca: Path | None = None
+    """The certificate by which those of that cluster are signed; it and the two next come together.
+    Left out: what Dask's own settings name (distributed.comm.tls)."""
+    scheduler_certificate: Path | None = None
+    """What the head shows to that cluster, signed likewise."""
+    scheduler_key: Path | None = None
+    """The private key of that certificate."""
     shards: Places | None = None
     """Where own shards listen for the head, host:port: one address with {number} in its host, or a
     list by number. Without an engine."""
@@ -51,6 +59,14 @@ class ClusterSettings(TomlFile):
     def _check_together(self) -> Self:
         if (self.engine == "dask") != (self.scheduler is not None):
             raise UsageError('engine = "dask" and the address of its scheduler come together')
+        files = {self.scheduler_ca, self.scheduler_certificate, self.scheduler_key}
+        if files != {None}:
+            if None in files:
+                raise UsageError(
+                    "scheduler_ca, scheduler_certificate and scheduler_key come together"
+                )
+            if not (self.scheduler or "").startswith("tls://"):
+                raise UsageError("certificates are for a scheduler that is written as tls://")
         if self.engine != "none" and self.shards is not None:
             raise UsageError(f'shards says where processes listen, and engine is "{self.engine}"')
         for name, places in (("shards", self.shards), ("links", self.links)):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.arith.fixedpoint import (
+    MOST_ROWS,
     SUM_BITS,
     NumberFormat,
     Penalties,
@@ -54,7 +55,7 @@ def _format(
 
 
 @given(
-    rows=st.integers(1, 1 << 25),
+    rows=st.integers(1, MOST_ROWS),
     squared=st.booleans(),
     subsampled=st.booleans(),
     cap=st.none() | st.integers(4, 20),
@@ -106,6 +107,9 @@ def test_the_worst_sums_fit(
         (1 << 17, 12, (20, 18), (39, 34)),
         (1_000_000, 10, (16, 14), (37, 32)),
         (10_000_000, 6, (16, 14), (41, 36)),
+        (1 << 25, 4, (16, 14), (43, 38)),
+        (100_000_000, 3, (14, 12), (42, 37)),
+        (1 << 27, 2, (14, 12), (43, 38)),
     ],
 )
 def test_rows_are_finer_than_sums(

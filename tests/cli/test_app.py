@@ -21,8 +21,8 @@ from securexgb.cli.signals import ended_in_order
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
+from securexgb.report.aligned import duration, figure, table
 from securexgb.report.record import plain
-from securexgb.report.text import duration, figure, table
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):
@@ -107,10 +107,21 @@ def test_interrupt(securexgb, monkeypatch):
 def test_commands_are_listed(securexgb):
     done = securexgb("--help")
     assert done.code == 0
-    commands = {info.name or info.callback.__name__ for info in app_module.app.registered_commands}
-    groups = {info.name for info in app_module.app.registered_groups}
+    app = app_module.typer_app()
+    commands = {info.name or info.callback.__name__ for info in app.registered_commands}
+    groups = {info.name for info in app.registered_groups}
+    assert commands | groups == set(app_module.COMMANDS)
     for name in commands | groups:
         assert name in done.stdout
+
+
+def test_a_command_is_added_with_what_it_needs_alone():
+    assert app_module.needed(["train", "--help"]) == ("train",)
+    assert app_module.needed(["--version"]) == ()
+    for arguments in ([], ["--help"], ["trian"], ["--bad", "train"]):
+        assert app_module.needed(arguments) == app_module.COMMANDS
+    modules = {path.stem for path in Path(app_module.__file__).parent.glob("*.py")}
+    assert set(app_module.COMMANDS) < modules
 
 
 def test_protocols(securexgb):

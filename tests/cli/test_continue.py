@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from securexgb.cli.app import main
-from securexgb.cli.options import federation_of
+from securexgb.cli.membership import federation_of
 from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train

@@ -16,6 +16,7 @@ from pyarrow.csv import read_csv
 from securexgb.channel.relay import Relay, shard_name
 from securexgb.cluster.link import LinkedShards
 from securexgb.cluster.messages import Opening
+from securexgb.cluster.parts import failing_together
 from securexgb.cluster.worker import ShardProcess, Work
 from securexgb.cluster.working import work_of
 from securexgb.federation.session import Federation
@@ -33,6 +34,7 @@ class Sharded(Companies):
         self.own = {name: [free_port() for _ in range(shards)] for name in SIDES}
         self.links = [free_port() for _ in range(shards)]
         self.changes = changes
+        self.schedulers: dict[str, str] = {}
         super().__init__(root, rows=rows, method={})
 
     def settings(self, name: str, **changes: Any) -> None:
@@ -40,6 +42,8 @@ class Sharded(Companies):
             changes = {"connect": f"127.0.0.1:{self.relay_port}"} | changes
         super().settings(name, **self.changes | changes)
         cluster: dict[str, Any] = {"shards": _addresses(self.own[name])}
+        if name in self.schedulers:
+            cluster = {"engine": "dask", "scheduler": self.schedulers[name]}
         if name == "bank":
             cluster |= {
                 "links": _addresses(self.links),
@@ -51,6 +55,11 @@ class Sharded(Companies):
 
     def terms(self, *names: str, training: Mapping[str, Any] | None = None, **changes: Any) -> None:
         super().terms(*names, training=training, cluster={"shards": self.shards}, **changes)
+
+    def on_dask(self, name: str, scheduler: str) -> None:
+        """One side's shards are actors of a cluster from now on."""
+        self.schedulers[name] = scheduler
+        self.settings(name)
 
     def federation(self, name: str) -> Federation:
         return Federation.from_file(self.root / name / "party.toml", self.root / name / "job.toml")
@@ -94,7 +103,10 @@ class Sharded(Companies):
             pq.write_table(read_csv(path), path.with_suffix(".parquet"))
 
     def heads_of(self, name: str, session: bytes) -> LinkedShards:
-        return LinkedShards(self.federation(name), Opening(session, "train", "a-run", ("age",)))
+        shards = LinkedShards(self.federation(name))
+        with failing_together(shards):
+            shards.open(Opening(session, "train", "a-run", ("age",)))
+        return shards
 
     def begin(self, sessions: Mapping[str, bytes]) -> dict[str, Future[LinkedShards]]:
         """Both heads at once, each of which waits until its shards have met the other's."""

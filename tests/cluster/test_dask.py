@@ -1,24 +1,30 @@
 """Shards on Dask: what an actor and its head make of silence, loss and errors, without a cluster.
 
-A real one, with two companies, is in examples/two_clusters.py, which a test runs.
+A real one loses its worker in test_lost_worker.py; two, of two companies, are in
+examples/two_clusters.py, which a test runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 
-from securexgb.cluster import dask
-from securexgb.cluster.dask import DaskShard, ShardActor
+from securexgb.cluster import actor as actors
+from securexgb.cluster import dask, worker
+from securexgb.cluster.actor import ShardActor
+from securexgb.cluster.dask import DaskShard
 from securexgb.cluster.messages import Opening, answered, done, failed
 from securexgb.errors import (
     DataError,
     FileError,
     MalformedFrame,
+    PeerError,
     PeerGone,
+    PortTaken,
     SecureXGBError,
     ShardGone,
     UsageError,
@@ -27,6 +33,7 @@ from securexgb.federation.session import Federation
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.toml import to_toml
+from tests.processes.companies import free_port
 
 OPENING = Opening(bytes(16), "train", "a-run", ("age",))
 TERMS = JobTerms(name="job", label_party="bank", feature_party="bureau", cluster={"shards": 2})
@@ -58,7 +65,7 @@ def serving(monkeypatch, work):
             raise
         head.end()
 
-    monkeypatch.setattr(dask, "session", session)
+    monkeypatch.setattr(actors, "session", session)
 
 
 def run(*calls):
@@ -122,7 +129,7 @@ def test_a_head_that_is_gone_ends_the_session_and_its_link(monkeypatch, how):
         ended.set()
         head.fail(closed[-1])
 
-    monkeypatch.setattr(dask, "session", session)
+    monkeypatch.setattr(actors, "session", session)
     seconds = 0.2 if how == "silent" else 60.0
     settings = config().model_copy(update={"timeout_seconds": seconds})
     kept = [ShardActor(to_toml(settings), TERMS.to_toml(), 1)]
@@ -157,7 +164,7 @@ class Far:
 
     def __init__(self, answers, beat=None):
         self.answers, self.asked, self.stopped, self._beat = list(answers), [], [], beat
-        self.beaten = threading.Event()
+        self.beaten, self.is_lost = threading.Event(), False
 
     def answer(self, command):
         self.asked.append(command)
@@ -221,6 +228,48 @@ def test_a_lost_worker_and_a_silent_one_are_lost_shards(shard, outcome, words):
         handle.answer()
 
 
+def test_a_call_that_never_ends_of_an_actor_that_is_lost_is_a_lost_shard(shard):
+    """Dask tells of a worker's death before the connection to it breaks."""
+    handle, far = shard([TimeoutError], beat=TimeoutError)
+    handle.ask(b"split")
+    far.is_lost = True
+    with pytest.raises(ShardGone, match="shard 0 of bank is lost: its Dask worker has died"):
+        handle.answer()
+
+
+def test_a_question_to_an_actor_that_is_lost_is_answered_by_that():
+    """So that what the other shards answered before is heard first."""
+
+    class Lost:
+        def answer(self, command):
+            raise RuntimeError("Worker holding Actor was lost")
+
+    client = SimpleNamespace(as_current=nullcontext)
+    made = SimpleNamespace(status="error", result=lambda timeout: Lost())
+    far = dask._Actor(client, made, "tcp://10.0.0.7:1", 60.0)
+    assert far.is_lost
+    over = threading.Event()
+    handle = DaskShard(0, "shard 0 of bank", far, dask._Beats([], 60.0, over))
+    handle.ask(b"split")
+    with pytest.raises(ShardGone, match=r"shard 0 of bank is lost .RuntimeError: Worker holding"):
+        handle.answer()
+    over.set()
+
+
+def test_an_actor_that_does_not_come_is_not_waited_for_when_its_worker_is_gone(monkeypatch):
+    def never(timeout):
+        raise TimeoutError
+
+    future, at = SimpleNamespace(result=never), "tcp://10.0.0.7:1"
+    client = SimpleNamespace(as_current=nullcontext, nthreads=dict)
+    with pytest.raises(ShardGone, match=r"worker at tcp://10\.0\.0\.7:1 is gone"):
+        dask._Actor(client, future, at, 60.0)
+    client.nthreads = lambda: {at: 1}
+    monkeypatch.setattr(dask, "_MAKING_SECONDS", 0.0)
+    with pytest.raises(ShardGone, match="did not begin within 0 s"):
+        dask._Actor(client, future, at, 0.0)
+
+
 def test_a_worker_that_beats_may_take_its_time(shard):
     handle, far = shard([TimeoutError], silence=0.5)
     handle.ask(b"split")
@@ -238,12 +287,13 @@ def test_a_worker_that_beats_may_take_its_time(shard):
 class Client:
     """Knows so many workers, the last of which comes when it is asked for the second time."""
 
-    def __init__(self, *workers):
-        self.workers, self.last = iter((workers[:-1], workers)), ()
+    def __init__(self, *workers, silent=()):
+        self.workers, self.last, self.silent = iter((workers[:-1], workers)), (), silent
 
-    def nthreads(self):
+    def scheduler_info(self, n_workers):
         self.last = next(self.workers, None) or self.last
-        return dict.fromkeys(self.last, 1)
+        seen = {at: {"last_seen": 1000.0 - 60.0 * (at in self.silent)} for at in self.last}
+        return {"workers": seen}
 
 
 def test_each_shard_has_a_worker_where_it_listens(monkeypatch):
@@ -253,6 +303,8 @@ def test_each_shard_has_a_worker_where_it_listens(monkeypatch):
     assert dask._workers(Client(*everyone), anywhere) == ["tls://10.0.0.7:1", "tls://10.0.0.8:1"]
     both = Client("tls://10.0.0.7:1", "tls://10.0.0.7:2")
     assert len(dask._workers(both, anywhere)) == 2  # once the second is there
+    most = dask._workers(Client(*everyone, silent=everyone[:1]), anywhere)
+    assert most == ["tls://10.0.0.7:2", "tls://10.0.0.8:1"]
     soon = config().model_copy(update={"timeout_seconds": 0.01})
     with pytest.raises(ShardGone, match="has 1 workers, and each of 2 shards needs one"):
         dask._workers(Client("tls://10.0.0.7:1"), Federation(soon, TERMS))
@@ -271,6 +323,45 @@ def test_an_open_scheduler_is_used_on_this_machine_alone():
             dask._client(Federation(config(address), TERMS))
     for address in ("tcp://127.0.0.1:8786", "tcp://[::1]:8786", "tcp://localhost:1"):
         assert dask._is_here(address)
+
+
+FILES = {f"scheduler_{name}": f"dask/{name}" for name in ("ca", "certificate", "key")}
+
+
+def test_certificates_of_the_cluster_are_three_files_that_can_be_read():
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    at = "tls://scheduler:8786"
+    with pytest.raises(ValueError, match="come together"):
+        config(at, scheduler_ca="dask/ca")
+    with pytest.raises(ValueError, match="written as tls"):
+        config(**FILES)
+    for more, why in (({}, "there is none"), (FILES, "FileNotFoundError")):
+        with pytest.raises(UsageError, match=f"no certificate for the Dask cluster .*{why}"):
+            dask._client(Federation(config(at, **more), TERMS))
+
+
+def test_a_scheduler_that_nobody_runs_is_said():
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    soon = config(f"tcp://127.0.0.1:{free_port()}").model_copy(update={"timeout_seconds": 0.1})
+    with pytest.raises(ShardGone, match=r"scheduler tcp://127\.0\.0\.1:\d+ of bureau cannot be"):
+        dask._client(Federation(soon, TERMS))
+
+
+def test_a_port_that_the_session_before_still_holds_is_waited_for(monkeypatch):
+    """On Dask a worker may begin the next session before the last has heard of its end."""
+    monkeypatch.setattr(worker, "_AGAIN_SECONDS", 0.0)
+    channel = SimpleNamespace()
+    tries = iter([PortTaken("in use"), PeerError("of another session"), channel])
+
+    def shard_link(*_):
+        found = next(tries)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    federation = SimpleNamespace(config=config(), shard_link=shard_link)
+    head = actors._Head(OPENING, 60.0)
+    assert worker._meet(federation, 0, head, None) is channel
 
 
 def test_another_installation_on_a_worker_is_said():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,34 @@ from securexgb.jobs.simulation import simulate_parties
 from securexgb.jobs.training import agreed_job, train
 from securexgb.mpc.party import Party
 from tests.cluster.running import Sharded
-from tests.processes.companies import SIDES
+from tests.processes.companies import SIDES, edit_cell
 from tests.serve.pair import record
 
 SHARDS = 2
 Program = Callable[[Party, Federation, FinishedRun], Any]
 
 
-@pytest.fixture(scope="module", params=["hidden", "owner"])
+TRAININGS: dict[str, dict[str, Any]] = {
+    "base margins": {"splits": "hidden", "base_margin_bound": 4.0},
+    "classes": {"splits": "owner", "objective": "multi:softprob", "num_class": 3},
+}
+
+
+@pytest.fixture(scope="module", params=TRAININGS)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two companies, and both halves of a model."""
-    root = tmp_path_factory.mktemp(request.param)
+    root = tmp_path_factory.mktemp("companies")
     files = {"train_data": "train.parquet", "predict_data": "test.parquet"}
     found = Sharded(root, SHARDS, rows=100, eval_data="test.parquet", **files)
+    training = TRAININGS[request.param]
+    if "base_margin_bound" in training:
+        found.settings("bank", base_margin_column="age")
+    else:
+        for path in (root / "bank").glob("*.csv"):
+            for row in range(1, 100, 7):
+                edit_cell(path, row, "default", 2)
     found.parquet()
-    found.terms(*SIDES, training={"splits": request.param})
+    found.terms(*SIDES, training=training)
     relay = found.relay()
 
     def program(party: Party, federation: Federation) -> ModelHalf:
@@ -46,8 +60,13 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
     federations = [found.federation(name) for name in SIDES]
     halves = simulate_parties(program, federations, seed=1).results
+    classes = (0, 1, 2)[: training.get("num_class", 2)]
     runs = {
-        name: FinishedRun(RunDirectory(root / name / "run" / "a-run"), half, record(half))
+        name: FinishedRun(
+            RunDirectory(root / name / "run" / "a-run"),
+            half,
+            replace(record(half), classes=classes),
+        )
         for name, half in zip(SIDES, halves, strict=True)
     }
     yield found, runs

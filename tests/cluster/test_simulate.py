@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from securexgb.cli.app import app
+from securexgb.cli.app import typer_app
 from securexgb.errors import UsageError
 
 SMALL = ["simulate", "--trees", "1", "--depth", "2", "--bins", "8", "--format", "json"]
@@ -17,7 +17,7 @@ SMALL = ["simulate", "--trees", "1", "--depth", "2", "--bins", "8", "--format", 
 
 def simulated(folder: Path, *flags: str) -> dict[str, Any]:
     said = [*SMALL, "--run-directory", str(folder), *flags]
-    found = CliRunner().invoke(app, said, catch_exceptions=False)
+    found = CliRunner().invoke(typer_app(["simulate"]), said, catch_exceptions=False)
     assert found.exit_code == 0, found.output
     facts: dict[str, Any] = json.loads(found.stdout)
     return facts
@@ -27,6 +27,13 @@ def test_the_digest_is_the_same_for_any_number_of_shards(tmp_path: Path) -> None
     whole, parts = simulated(tmp_path / "1"), simulated(tmp_path / "2", "--shards", "3")
     assert parts["trees_sha256"] == whole["trees_sha256"]
     assert parts["auc"] == whole["auc"]
+    (slowest,) = parts["slowest_shards"]
+    assert slowest["tree"] == 0
+    assert slowest["shard"] in range(3)
+    assert 0 < slowest["seconds"] <= slowest["steps"]
+    (run,) = (tmp_path / "2").iterdir()
+    assert json.loads((run / "report.json").read_text())["slowest_shards"] == [slowest]
+    assert whole["slowest_shards"] == []
     assert len(whole["trees_sha256"]) == 64
     # Bytes between the heads and between shards are counted, keys of each pair among them.
     assert parts["megabytes"]["offline"] > whole["megabytes"]["offline"]

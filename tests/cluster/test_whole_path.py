@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import signal
 import subprocess
@@ -68,6 +69,10 @@ def test_whatever_is_killed_comes_back_and_trees_are_those_of_one_process(made: 
     passed = ends["relay"].json["passed"]
     assert set(passed) == {"bank", "shard-0.bank", "shard-1.bank"}
     models = {made.run_directory(name) / "model": role for name, role in SIDES.items()}
+    report = json.loads((made.run_directory("bank") / "report.json").read_text())
+    assert report["estimate"]["rounds"]["ratio"] == pytest.approx(1.0, abs=0.05)
+    last = report["slowest_shards"][-1]
+    assert (last["tree"], 0 < last["seconds"] <= last["steps"]) == (TREES - 1, True)
     halves = [load_half(folder / f"{role}.npz") for folder, role in models.items()]
     assert trees_sha256(halves) == reference(made)
 

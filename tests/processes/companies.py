@@ -18,9 +18,8 @@ import numpy as np
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.keys import create_keys
 from securexgb.terms.job import JobTerms
+from tests.processes.forked import PAGELESS, ROOT, Forked
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGELESS = ROOT / "tests" / "pageless"
 SIDES = {"bank": "label", "bureau": "feature"}
 OTHER = {"bank": "bureau", "bureau": "bank"}
 RUN = "from securexgb.cli.app import main; import sys; sys.exit(main())"
@@ -120,7 +119,10 @@ class Companies:
         return self.start_plain(name, *arguments, "--format", "json", code=code)
 
     def start_plain(self, name: str, *arguments: str, code: str = RUN) -> subprocess.Popen[str]:
-        """A command that has no result to print."""
+        """A command that has no result to print; forked where it is the program as it is."""
+        if code == RUN and not self.pages:
+            self.processes.append(Forked(*arguments, folder=self.root / name, PATH="/usr/bin:/bin"))
+            return self.processes[-1]
         process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             cwd=self.root / name,

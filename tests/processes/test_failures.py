@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -276,6 +278,10 @@ def test_malformed_frame(with_dealer):
     assert ended.code == 6
 
 
+GLANCE_SECONDS = 0.02
+"""A file is looked at so often: who looks all the time takes half of the machine."""
+
+
 def wait_for_trees(companies, name, trees=1):
     """Until a side has written so many trees, at most its test's timeout."""
     while True:
@@ -284,6 +290,8 @@ def wait_for_trees(companies, name, trees=1):
                 return
         running = [process for process in companies.processes[-2:] if process.poll() is None]
         assert running, [process.communicate() for process in companies.processes[-2:]]
+        with suppress(subprocess.TimeoutExpired):
+            running[0].wait(GLANCE_SECONDS)
 
 
 def stop_in_a_tree(process, companies, victim):

@@ -11,7 +11,7 @@ from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
 from securexgb.report import figures
 from securexgb.report.metrics import binary_metrics, class_metrics, regression_metrics, stability
-from securexgb.report.page import render_page
+from securexgb.report.page import _cell, render_page
 from securexgb.report.record import AlignedSet, Costs, RunReport, ScoredRows, report_json
 from securexgb.report.tables import tables
 
@@ -297,3 +297,9 @@ def test_columns_whose_long_names_begin_alike_have_a_bar_each():
 def test_only_the_first_and_the_newest_rows_have_a_panel():
     many = [(str(number), None) for number in range(5)]
     assert [name for name, _ in figures._shown(many)] == ["0", "3", "4"]
+
+
+def test_a_share_of_nothing_has_no_sign():
+    assert [_cell(value, True).text for value in (-1e-17, -0.0004, -0.0006)] == [
+        "0.0%", "0.0%", "-0.1%",
+    ]  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,14 +69,15 @@ class Limits:
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
 
-    def admit(self, asked: Asked) -> tuple[str | None, ...]:
+    @contextmanager
+    def admit(self, asked: Asked) -> Iterator[tuple[str | None, ...]]:
         with self._lock:
             self.asked.append(asked)
             found = []
             for key in asked.keys:
                 self.seen[key] += 1
                 found.append("rows a key" if self.seen[key] > self.a_key else None)
-            return tuple(found)
+        yield tuple(found)
 
     def close(self) -> None:
         pass

@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,9 @@ import numpy as np
 from securexgb.serve.parts import Floats
 from securexgb.terms.serving import ServeSettings
 from securexgb.terms.toml import to_toml
-from tests.processes.companies import ROOT, free_port
+from tests.processes.companies import free_port
+from tests.processes.forked import Forked
 from tests.serve.pair import Companies, Role
-
-RUN = "from securexgb.cli.app import main; import sys; sys.exit(main())"
 
 
 class Replica:
@@ -27,14 +24,7 @@ class Replica:
 
     def __init__(self, folder: Path) -> None:
         self.log = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, "serve", "--format", "json"],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = Forked("serve", "--format", "json", folder=folder, **os.environ)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from securexgb.errors import DataError, FileError, UsageError
+from securexgb.errors import DataError, FileError, PeerGone, UsageError
 from securexgb.serve.gate.audit import AuditSecret, totals, verify_audit
 from securexgb.serve.gate.budgets import AuditedGate, Limits
 from securexgb.serve.gate.database import LogKeeper
@@ -67,6 +67,11 @@ def asked(*keys: str, caller: str = "app", model: str = "m1", batch: bytes = b"b
     return Asked(model, keys, (caller,) * len(keys), reasons=False, batch=batch)
 
 
+def admitted(one: AuditedGate, sent: Asked) -> tuple[str | None, ...]:
+    with one.admit(sent) as found:
+        return found
+
+
 def refused(found: tuple[str | None, ...]) -> list[bool]:
     return [one is not None for one in found]
 
@@ -84,7 +89,7 @@ def refused(found: tuple[str | None, ...]) -> list[bool]:
 def test_a_row_beyond_a_budget_is_refused_in_words(
     tmp_path: Path, own: Budgets, keys: str, expected: str, words: str
 ) -> None:
-    found = gate(tmp_path, own).admit(asked(*keys))
+    found = admitted(gate(tmp_path, own), asked(*keys))
     assert refused(found) == [digit == "1" for digit in expected]
     for text in filter(None, found):
         assert text.startswith(f"bank scores at most {words} (")
@@ -100,11 +105,13 @@ def test_the_stricter_of_terms_and_own_holds(tmp_path: Path) -> None:
 def test_a_day_brings_its_budgets_and_what_is_for_ever_stays(tmp_path: Path) -> None:
     clock = Clock()
     one = gate(tmp_path, Budgets(rows_a_key_a_day=1, rows_in_all=3), clock=clock)
-    assert refused(one.admit(asked("a", "a", "b"))) == [False, True, False]
+    assert refused(admitted(one, asked("a", "a", "b"))) == [False, True, False]
     clock.now += timedelta(days=1)
-    assert refused(one.admit(asked("a", "b"))) == [False, True]  # three rows in all
+    assert refused(admitted(one, asked("a", "b"))) == [False, True]  # three rows in all
     clock.now -= timedelta(days=1)
-    assert refused(one.admit(asked("a", model="m2"))) == [True]  # a clock that goes back helps not
+    assert refused(admitted(one, asked("a", model="m2"))) == [
+        True
+    ]  # a clock that goes back helps not
     one.close()
     connection = sqlite3.connect(tmp_path / "audit.sqlite")
     days = connection.execute("SELECT DISTINCT day FROM counts").fetchall()
@@ -113,17 +120,17 @@ def test_a_day_brings_its_budgets_and_what_is_for_ever_stays(tmp_path: Path) -> 
 
 
 def test_counters_outlive_the_process_and_are_shared(tmp_path: Path) -> None:
-    gate(tmp_path, Budgets(rows_a_key_a_day=2)).admit(asked("a"))
+    admitted(gate(tmp_path, Budgets(rows_a_key_a_day=2)), asked("a"))
     first, second = (gate(tmp_path, Budgets(rows_a_key_a_day=2)) for _ in range(2))
-    assert refused(first.admit(asked("a"))) == [False]
-    assert refused(second.admit(asked("a"))) == [True]
+    assert refused(admitted(first, asked("a"))) == [False]
+    assert refused(admitted(second, asked("a"))) == [True]
 
 
 def test_many_threads_of_two_replicas_admit_no_row_too_many(tmp_path: Path) -> None:
     gates = [gate(tmp_path, Budgets(rows_a_day=50)) for _ in range(2)]
 
     def ask(number: int) -> int:
-        return refused(gates[number % 2].admit(asked(f"k{number}"))).count(False)
+        return refused(admitted(gates[number % 2], asked(f"k{number}"))).count(False)
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(ask, range(80))) == 50
@@ -136,7 +143,7 @@ def test_the_log_goes_into_the_file_beside_the_batches(
 ) -> None:
     own, file, log = gate(tmp_path), tmp_path / "audit.sqlite", tmp_path / "audit.sqlite-wal"
     for _ in range(400):
-        own.admit(asked("c7"))
+        admitted(own, asked("c7"))
     before, full = file.stat().st_size, log.stat().st_size
     assert full > 1000 * 4096, "SQLite by itself would have done it by now"
     keeper = LogKeeper(file)
@@ -145,7 +152,7 @@ def test_the_log_goes_into_the_file_beside_the_batches(
     monkeypatch.setattr("securexgb.serve.gate.database.MOST_LOG_BYTES", full - 1)
     keeper.look()
     assert file.stat().st_size > before
-    own.admit(asked("c7"))
+    admitted(own, asked("c7"))
     assert log.stat().st_size < full
     keeper.close()
     assert verify_audit(file, SECRET).entries == 401
@@ -153,7 +160,7 @@ def test_the_log_goes_into_the_file_beside_the_batches(
 
 def test_the_file_is_the_user_s_alone_and_names_nobody(tmp_path: Path) -> None:
     one = gate(tmp_path)
-    one.admit(asked("4711-key-of-somebody"))
+    admitted(one, asked("4711-key-of-somebody"))
     for path in tmp_path.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600, path
         assert b"4711" not in path.read_bytes()
@@ -186,7 +193,7 @@ def change(path: Path, statement: str) -> None:
 def test_what_is_changed_or_removed_is_found(tmp_path: Path, statement: str, found: str) -> None:
     one = gate(tmp_path)
     for number in range(5):
-        one.admit(asked("a", f"k{number}"))
+        admitted(one, asked("a", f"k{number}"))
     one.close()
     path = tmp_path / "audit.sqlite"
     assert verify_audit(path, SECRET).entries == 5
@@ -198,10 +205,10 @@ def test_what_is_changed_or_removed_is_found(tmp_path: Path, statement: str, fou
 
 def test_a_head_that_was_noted_shows_a_cut_that_leaves_no_other_trace(tmp_path: Path) -> None:
     one = gate(tmp_path)
-    one.admit(asked("a"))
+    admitted(one, asked("a"))
     path = tmp_path / "audit.sqlite"
     early = verify_audit(path, SECRET).head
-    one.admit(asked("a"))
+    admitted(one, asked("a"))
     late = verify_audit(path, SECRET, early).head
     one.close()
     change(path, "DELETE FROM entries WHERE number = 2")
@@ -218,7 +225,7 @@ def test_chains_made_anew_lack_the_seal_of_this_side(tmp_path: Path) -> None:
     forger = opened(
         tmp_path / "audit.sqlite", Limits({}, "bank"), AuditSecret(b"x" * 32), lambda: NOW
     )
-    forger.admit(asked("a"))
+    admitted(forger, asked("a"))
     forger.close()
     assert verify_audit(tmp_path / "audit.sqlite", SECRET).earlier_secrets == 1
     change(tmp_path / "audit.sqlite", f"UPDATE entries SET secret = x'{SECRET.name.hex()}'")
@@ -247,15 +254,17 @@ def test_no_audit_and_a_link_in_its_place(tmp_path: Path) -> None:
 
 def test_a_full_disk_counts_nothing_and_says_so(tmp_path: Path) -> None:
     one = gate(tmp_path, Budgets(rows_a_day=10_000))
-    one.admit(asked("a"))
+    admitted(one, asked("a"))
     (pages,) = one._connection.execute("PRAGMA page_count").fetchone()
     one._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     many = asked(*(f"key {row}" for row in range(9000)))
     with pytest.raises(FileError, match="free space on the disk"):
-        one.admit(many)
+        admitted(one, many)
+    with pytest.raises(FileError, match="free space"), one.admit(many):
+        pytest.fail("sent, though the one before could not be written")
     before = verify_audit(tmp_path / "audit.sqlite", SECRET)
     one._connection.execute("PRAGMA max_page_count = 1000000")
-    assert refused(one.admit(asked("a"))) == [False]
+    assert refused(admitted(one, asked("a"))) == [False]
     assert verify_audit(tmp_path / "audit.sqlite", SECRET).entries == before.entries + 1
 
 
@@ -269,7 +278,8 @@ from securexgb.serve.gate.database import LogKeeper
 from securexgb.serve.parts import Asked
 gate = AuditedGate(Path(sys.argv[1]), Limits({}, "bank"), AuditSecret(bytes(32)))
 for number in range(1_000_000):
-    gate.admit(Asked("m1", (f"k{number}",), ("app",), False))
+    with gate.admit(Asked("m1", (f"k{number}",), ("app",), False)):
+        pass
     sys.stdout.write("answered\\n")
     sys.stdout.flush()
 """
@@ -297,18 +307,26 @@ def test_both_sides_compare_days_without_keys(tmp_path: Path) -> None:
         tmp_path / "feature.sqlite", Limits.of(FREE, Budgets(rows_a_day=1), "shop"),
         AuditSecret(b"y" * 32), lambda: NOW,
     )  # fmt: skip
-    assert refused(label.admit(asked("a", "a", "b", batch=b"s 1"))) == [False, True, False]
+    assert refused(admitted(label, asked("a", "a", "b", batch=b"s 1"))) == [False, True, False]
     sent = Asked("m1", ("a", "b"), None, reasons=False, batch=b"s 1")
-    assert refused(feature.admit(sent)) == [False, True]
+    assert refused(admitted(feature, sent)) == [False, True]
     one, two = (totals(tmp_path / f"{role}.sqlite") for role in ("label", "feature"))
     assert [(t.when, t.batches, t.rows, t.refused) for t in one] == [("2026-03-01", 1, 2, 1)]
     assert [(t.batches, t.rows, t.digest) for t in two] == [(1, 2, one[0].digest)]
     assert [t.when for t in totals(tmp_path / "label.sqlite", "2026-03-01")] == ["2026-03-01T12"]
-    feature.admit(Asked("m1", ("a", "c"), None, reasons=False, batch=b"s 2"))
-    label.admit(asked("c", "d", batch=b"s 2"))
+    admitted(feature, Asked("m1", ("a", "c"), None, reasons=False, batch=b"s 2"))
+    admitted(label, asked("c", "d", batch=b"s 2"))
     one, two = (totals(tmp_path / f"{role}.sqlite") for role in ("label", "feature"))
     assert (one[0].batches, one[0].rows) == (two[0].batches, two[0].rows)
     assert one[0].digest != two[0].digest  # as many rows, of other keys
+
+
+def test_what_could_not_be_sent_is_not_counted(tmp_path: Path) -> None:
+    one = gate(tmp_path, Budgets(rows_a_day=1))
+    with pytest.raises(PeerGone), one.admit(asked("a")):
+        raise PeerGone("the link broke")
+    assert refused(admitted(one, asked("a", "b"))) == [False, True]
+    assert verify_audit(tmp_path / "audit.sqlite", SECRET).entries == 1
 
 
 def test_unknown_keys_are_noted_and_count_for_no_budget(tmp_path: Path) -> None:
@@ -316,8 +334,8 @@ def test_unknown_keys_are_noted_and_count_for_no_budget(tmp_path: Path) -> None:
     sent = Asked(
         "m1", ("a", "b", "c"), None, reasons=False, batch=b"s 1", known=(False, True, False)
     )
-    assert one.admit(sent) == (None, None, None)
-    assert refused(one.admit(asked("a"))) == [True]
+    assert admitted(one, sent) == (None, None, None)
+    assert refused(admitted(one, asked("a"))) == [True]
     (day,) = totals(tmp_path / "audit.sqlite")
     assert (day.batches, day.rows, day.refused, day.unknown) == (1, 3, 1, 2)
     assert verify_audit(tmp_path / "audit.sqlite", SECRET).entries == 2

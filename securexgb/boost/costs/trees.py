@@ -44,8 +44,9 @@ def round_cost(
     the label party owns; read where splits are owned. ``noise_bits``: of the source of
     correlations, as ``prices`` are, 0 where it is a dealer. ``evaluation_rows``: go to leaves, too.
     """
-    parts = round_parts(params, layout, used, label_splits, prices, noise_bits, evaluation_rows)
-    return sum(parts.values(), Cost())
+    rows = row_parts(params, layout, label_splits, noise_bits, layout.rows, evaluation_rows)
+    trees = tree_parts(params, layout, used, label_splits, prices, noise_bits)
+    return sum((*rows.values(), *trees.values()), Cost())
 
 
 LEAVES, ROWS, HISTOGRAMS, SPLITS = (
@@ -57,21 +58,6 @@ LEAVES, ROWS, HISTOGRAMS, SPLITS = (
 """What a round is made of; the weights of leaves count with the splits of the last level."""
 
 
-def round_parts(
-    params: TrainingParams,
-    layout: Layout,
-    used: int,
-    label_splits: Sequence[int],
-    prices: Prices,
-    noise_bits: int = 0,
-    evaluation_rows: int = 0,
-) -> dict[str, Cost]:
-    """``round_cost`` by what it is for."""
-    rows = row_parts(params, layout, label_splits, noise_bits, layout.rows, evaluation_rows)
-    trees = tree_parts(params, layout, used, label_splits, prices, noise_bits)
-    return {name: rows.get(name, Cost()) + trees.get(name, Cost()) for name in rows | trees}
-
-
 def row_parts(
     params: TrainingParams,
     layout: Layout,
@@ -80,7 +66,8 @@ def row_parts(
     rows: int,
     evaluation_rows: int = 0,
 ) -> dict[str, Cost]:
-    """What the side of the rows takes of it (``boost.row_side``): of so many training rows.
+    """What the side of the rows takes of a round (``boost.row_side``), of so many training rows, by
+    what it is for.
 
     ``layout``: of all rows of the job; where rows are in shards each pair of them takes this.
     """
@@ -111,7 +98,8 @@ def tree_parts(
     prices: Prices,
     noise_bits: int,
 ) -> dict[str, Cost]:
-    """What the side of the trees takes of it (``boost.grower``): whatever the rows."""
+    """What the side of the trees takes of a round (``boost.grower``), whatever the rows, by what it
+    is for."""
     numbers, depth = layout.numbers(params), len(label_splits)
     outputs, candidates = objective_of(params).outputs, candidates_of(layout, used)
     shape = matrix_shape(layout, numbers, depth, noise_bits)

@@ -85,6 +85,7 @@ def facts_of_training(
         "megabytes": megabytes,
         "megabytes_per_tree": megabytes["total"] / grown,
         "rounds": costs.rounds,
+        "slowest_shards": [asdict(one) for one in training.slowest_shards],
         "peak_rss_mb": peak_rss_mb(),
         "dealer_evidence": "none",
         "warning": WARNING,

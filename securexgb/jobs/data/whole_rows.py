@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.prg import Prg
 from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf, Round
@@ -184,8 +185,22 @@ def _plan(party: Party, model: ModelHalf) -> None:
 
 
 def planned_sums(model: ModelHalf) -> tuple[int, int]:
-    """Pairs of vectors of the rounds to come, and words of products with both matrices."""
+    """Pairs of vectors of the rounds to come, and words of products with both matrices.
+
+    Each of the latter is taken apart, and becomes part of a candidate: a word of 64 transfers in
+    each direction, at least.
+    """
     params, layout = model.params, model.layout
-    trees = model.outputs * (params.all_rounds - len(model.rounds))
-    pairs = trees << (params.max_depth - 1)
+    pairs = _trees(model) << (params.max_depth - 1)
     return pairs, 2 * pairs * layout.total_columns * layout.all_bins
+
+
+def planned_choices(model: ModelHalf, rows: int) -> int:
+    """Words of 64 transfers in each direction, about, by which so many rows are moved in the rounds
+    to come: one for each row and node, in the direction of the node's owner."""
+    return words_per(_trees(model) * ((1 << model.params.max_depth) - 1) * rows // 2)
+
+
+def _trees(model: ModelHalf) -> int:
+    """Of the rounds to come."""
+    return model.outputs * (model.params.all_rounds - len(model.rounds))

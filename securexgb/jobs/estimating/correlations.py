@@ -69,15 +69,16 @@ class DryRun:
         self._job, self._machine = job, machine
         self._made = MadeTraffic() if not job.method.has_dealer else None
         self._transfers = TransferTraffic() if self._made is None else self._made.transfers
-        masked = job.buckets if job.method.algorithm == "ss" else (0, 0)
-        self._masked = tuple(8 * job.layout.rows * columns for columns in masked)
+        masked = job.buckets if job.method.algorithm == "ss" and job.has_rows else (0, 0)
+        self._masked = tuple(8 * job.rows * columns for columns in masked)
         units = [columns for columns in masked if columns]
         self._dealt = None if self._made is not None else _Dealt(units, job.vectors)
         self.products: ProductsTraffic | None = None
-        self._rows = _RowBits(job, self._transfers) if job.params.is_hidden else None
+        has_row_bits = job.params.is_hidden and job.has_rows
+        self._rows = _RowBits(job, self._transfers) if has_row_bits else None
         if self._made is not None:
-            self._made.begin_job(job.values)
-        if job.has_pads:
+            self._made.begin_job(job.first_words)
+        if job.makes_products:
             self.products = ProductsTraffic(
                 job.buckets, job.precision, job.vectors_a_round, job.vectors
             )
@@ -94,9 +95,8 @@ class DryRun:
         seconds += self._machine.drawing(dealt)
         if self._rows is not None:
             seconds += self._machine.row_bits(self._job.all_rows * self._rows.ordered)
-        if self.products is not None:
-            layout = self._job.layout
-            seconds += self._machine.registering(layout.rows * max(layout.columns))
+        if self._job.has_pads:
+            seconds += self._machine.registering(self._job.rows * max(self._job.layout.columns))
         for batch in () if self.products is None else self.products.batches:
             # Both sides' matrices at a time, so each side does its own.
             share = 0.5 if all(self._job.buckets) else 1.0

@@ -43,6 +43,12 @@ ALIGN_MESSAGES = 12
 """Of transfers that an alignment waits for, about."""
 BYTES_A_KEY, BYTES_A_BUCKET_KEY = 150.0, 250.0
 """Of memory, for each key of a side, and of the bucket that is worked on; docs/alignment.md."""
+_PAIR_BYTES = 16
+"""Of a sum of g and of h, from a shard to its head."""
+_OTHER_CALLS = 3
+"""Of a head to its shards a tree, beside one a level: gradients, roots, what to keep."""
+_LARGEST = 3
+"""Parts of a tree that are named."""
 _DRY_ROUNDS = 48
 """Rounds of trees whose correlations are gone through one by one; those beyond are like the last
 ones."""
@@ -96,7 +102,8 @@ class Estimate:
 
     ``memory``: of this side at its peak. ``session_bytes``, ``upload_bytes``: of a session of
     predictions by hidden trees, see ``memory.session_bytes``. ``largest``: parts of a tree.
-    ``lacks``: what is not foreseen, for people.
+    ``lacks``: what is not foreseen, for people. ``shards``: where rows are in shards; phases are of
+    a head and its slowest shard then, and bytes of all of them, ``memory`` is the head's.
     """
 
     params: TrainingParams
@@ -113,6 +120,7 @@ class Estimate:
     session_bytes: int = 0
     upload_bytes: int = 0
     lacks: str = ""
+    shards: InShards | None = None
 
     @property
     def trees(self) -> int:
@@ -149,7 +157,8 @@ class Estimate:
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON: phases by name, and what else is known."""
-        plain = {f.name for f in fields(self)} - {"memory", "link", "largest", "params"} | {"trees"}
+        apart = {"memory", "link", "largest", "params", "shards"}
+        plain = {f.name for f in fields(self)} - apart | {"trees"}
         facts = {name: getattr(self, name) for name in sorted(plain)}
         facts |= {name: asdict(one) for name, one in facts.items() if isinstance(one, Phase)}
         return {
@@ -158,12 +167,71 @@ class Estimate:
             "memory": asdict(self.memory) | {"total": self.memory.total},
             "link": asdict(self.link),
             "largest": [asdict(line) for line in self.largest],
+            "shards": None if self.shards is None else self.shards.to_mapping(),
+        }
+
+
+@dataclass(frozen=True)
+class InShards:
+    """What a head takes of an estimate, and what a shard.
+
+    ``rows``: of the largest of ``count`` shards; ``shard``: that one's part, on its share of the
+    line that all of a company's have. ``own_bytes``: a tree, between a head and all its shards.
+    """
+
+    count: int
+    rows: int
+    head: Estimate
+    shard: Estimate
+    own_bytes: float
+
+    def to_mapping(self) -> dict[str, Any]:
+        """For JSON: a shard's phases, and of both what memory they take."""
+        memory = {"head": self.head.memory, "shard": self.shard.memory}
+        phases = ("setup", "first_tree", "tree")
+        return {
+            "count": self.count,
+            "rows": self.rows,
+            "own_bytes_a_tree": self.own_bytes,
+            "memory": {name: asdict(of) | {"total": of.total} for name, of in memory.items()},
+            "head": {name: asdict(getattr(self.head, name)) for name in phases},
+            "shard": {name: asdict(getattr(self.shard, name)) for name in phases},
         }
 
 
 def estimate(job: Job, rank: int, link: Link = FAST, machine: Machine | None = None) -> Estimate:
     """For party ``rank``."""
-    return _Estimating(job, rank, link, machine or this_machine()).all()
+    machine = machine or this_machine()
+    if not job.shards:
+        return _Estimating(job, rank, link, machine).all()
+    share = replace(link, bits_a_second=link.bits_a_second / job.shards)
+    shard_job = replace(job, part="shard")
+    head = _Estimating(replace(job, part="head"), rank, link, machine).all()
+    shard = _Estimating(shard_job, rank, share, machine).all()
+    sums = _PAIR_BYTES * job.vectors_a_round * job.layout.total_columns * job.layout.all_bins
+    own = float(sums * job.shards)
+    asking = machine.asking(job.params.max_depth + _OTHER_CALLS, own)
+
+    def both(of_head: Phase, of_shard: Phase) -> Phase:
+        more = of_shard.times(job.shards)
+        return replace(
+            of_head,
+            rounds=of_head.rounds + of_shard.rounds,
+            sent=of_head.sent + more.sent,
+            received=of_head.received + more.received,
+            seconds=of_head.seconds + of_shard.seconds + asking,
+            dealer_seconds=of_head.dealer_seconds + more.dealer_seconds,
+        )
+
+    lines = sorted((*head.largest, *shard.largest), key=lambda line: -line.seconds)
+    return replace(
+        head,
+        setup=both(head.setup, shard.setup),
+        first_tree=both(head.first_tree, shard.first_tree),
+        tree=both(head.tree, shard.tree),
+        largest=tuple(lines[:_LARGEST]),
+        shards=InShards(job.shards, shard_job.rows, head, shard, own),
+    )
 
 
 @dataclass(frozen=True)
@@ -285,7 +353,7 @@ class _Estimating:
         left = made.a_tree.seconds - sum(self._made(cost) for cost in parts.values())
         if left > 0.0:
             lines.append(Line("products and row bits", left, 0, 0.0, _PRODUCTS))
-        return tuple(sorted(lines, key=lambda line: -line.seconds)[:3])
+        return tuple(sorted(lines, key=lambda line: -line.seconds)[:_LARGEST])
 
     def _line(self, name: str, cost: Cost, advice: str) -> Line:
         size = 8.0 * (cost.label_words + cost.feature_words)

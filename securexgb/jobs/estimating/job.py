@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, TypeAlias
 
+from securexgb.arith.bits import WORD, words_per
 from securexgb.boost.costs.metrics import MeasuredSet
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
@@ -17,13 +19,17 @@ from securexgb.offline.matrix_products import pads_precision
 from securexgb.offline.method import Method
 from securexgb.terms.job import JobTerms
 
+Part: TypeAlias = Literal["all", "head", "shard"]
+
 
 @dataclass(frozen=True)
 class Job:
     """``sets``: the evaluation sets; ``request``: how predictions are asked for; ``has_ids``:
     whether rows are compared by ids; ``aligns``: whether the terms align rows, ``is_aligned``: and
     that is done, for all sets; ``by_command``: whether it runs by ``securexgb train``, which
-    compares runs, ledgers and rows first, measures the link and keeps a checkpoint."""
+    compares runs, ledgers and rows first, measures the link and keeps a checkpoint. ``shards``: of
+    the rows at each side, 0 where none are apart; ``part``: what is spoken of: all that one process
+    would do, or what a head does, or its largest shard."""
 
     params: TrainingParams
     layout: Layout
@@ -34,6 +40,8 @@ class Job:
     aligns: bool = False
     is_aligned: bool = False
     by_command: bool = True
+    shards: int = 0
+    part: Part = "all"
 
     @staticmethod
     def of(
@@ -59,6 +67,7 @@ class Job:
             has_ids=bool(terms.id_columns),
             aligns=terms.align is not None,
             is_aligned=terms.align is not None if is_aligned is None else is_aligned,
+            shards=terms.shards,
         )
 
     def comparing_rounds(self, calls: int, tables: int) -> int:
@@ -67,13 +76,33 @@ class Job:
         return rounds if self.is_aligned else rounds + tables * (2 if self.has_ids else 1)
 
     @property
+    def has_rows(self) -> bool:
+        return self.part != "head"
+
+    @property
+    def has_trees(self) -> bool:
+        return self.part != "shard"
+
+    @property
+    def rows(self) -> int:
+        """Training rows of this part."""
+        return self.of_part(self.layout.rows)
+
+    @property
     def evaluation_rows(self) -> int:
-        return sum(one.rows for one in self.sets)
+        """Of this part."""
+        return sum(self.of_part(one.rows) for one in self.sets)
 
     @property
     def all_rows(self) -> int:
-        """Rows that trees send to leaves."""
-        return self.layout.rows + self.evaluation_rows
+        """Rows that trees send to leaves, of this part."""
+        return self.rows + self.evaluation_rows
+
+    def of_part(self, rows: int) -> int:
+        """How many of so many rows of a data set this part has."""
+        if self.part == "shard":
+            return min(rows, WORD * -(-words_per(rows) // self.shards))
+        return rows if self.has_rows else 0
 
     @property
     def nodes_a_round(self) -> int:
@@ -97,6 +126,18 @@ class Job:
     @property
     def has_pads(self) -> bool:
         return self.method.algorithm == "hybrid" and self.method.he == "bfv"
+
+    @property
+    def makes_products(self) -> bool:
+        """Whether this part makes the products that pads are for."""
+        return self.has_pads and self.has_trees
+
+    @property
+    def first_words(self) -> int:
+        """Of transfers that this part says it will take, see ``correlations.source``."""
+        if self.has_trees:
+            return self.values
+        return words_per(self.params.n_estimators * self.nodes_a_round * self.rows // 2)
 
     @property
     def values(self) -> int:

@@ -39,6 +39,8 @@ SECONDS_A_CELL = 1.0e-6
 """Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
 SECONDS_A_KEY = 4.0e-6
 """Of a party, to align: docs/alignment.md."""
+SECONDS_A_CALL = 1.0e-3
+"""Of a head, for a question to all of its shards, beside its bytes: docs/cluster.md."""
 SECONDS_A_POOL = 0.02
 """Of a party, a third of what was measured with pools that gave three times as many transfers."""
 
@@ -67,6 +69,11 @@ class Machine:
         """Seconds of so many rounds and bytes, both directions."""
         seconds = rounds * SECONDS_A_ROUND * self.rounds
         return seconds + size / 1e6 * SECONDS_A_MEGABYTE * self.megabytes
+
+    def asking(self, calls: int, size: float) -> float:
+        """Seconds of so many questions of a head to its shards, of so many bytes together."""
+        passing = size / 1e6 * SECONDS_A_MEGABYTE * self.megabytes
+        return calls * SECONDS_A_CALL * self.rounds + passing
 
     def making(self, kind: Kind[Any], count: int) -> float:
         """Seconds to make so many elements of a kind between two parties."""

@@ -17,6 +17,7 @@ from securexgb.boost.splits.split import MOST_CANDIDATES
 from securexgb.correlations.rows import RowShape
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
+from securexgb.he.made_matrix import whole_bytes
 from securexgb.he.noise import DEGREE, PRIMES
 from securexgb.jobs.estimating.correlations import row_batches
 from securexgb.jobs.estimating.job import Job
@@ -35,6 +36,9 @@ MOST_AHEAD = 110e6
 """Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
 correlations that wait for it, which are bounded (``offline.producer``). Fitted to the peaks in
 docs/benchmarks.md ("Memory", "Growth", "Training") and those of wide trainings."""
+HEAD_BYTES, HEAD_BYTES_A_ROW = 80e6, 90
+"""At a head of shards: what reads a file by parts; labels, and the column that is sorted for its
+cuts. From peaks at 125k and 1M rows, docs/cluster.md."""
 RUN_BYTES, ROUND_BYTES = 20e3, 3.5e3
 """Of a run's small files, and of a round's: names, headers, a line of metrics."""
 KEY_BYTES = 7e6
@@ -110,12 +114,16 @@ def _batch(job: Job, columns: int) -> Batch:
 
 
 def _matrix_bytes(job: Job, rank: int) -> int:
-    """The largest array that this side holds for the whole job."""
+    """The largest array that this side holds for the whole job; a head adds up all of what its
+    shards make, and these hold nothing of it."""
     layout = job.layout
-    if job.has_pads:
+    if job.makes_products:
         shape = matrix_shape(layout, layout.numbers(job.params), job.params.max_depth)
-        return matrix_bytes(shape.matrix(rank), job.precision.noise_bits)
-    masked = 8 * layout.rows * layout.columns[1 - rank] * layout.all_bins
+        own, noise = shape.matrix(rank), job.precision.noise_bits
+        if not job.has_rows:
+            return whole_bytes(own.columns, [bits + noise for bits in own.sum_bits])
+        return matrix_bytes(own, noise)
+    masked = 8 * job.rows * layout.columns[1 - rank] * layout.all_bins
     return masked if job.method.algorithm == "ss" else 0
 
 
@@ -124,9 +132,10 @@ def memory_of(job: Job, rank: int) -> Memory:
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
     rows = job.all_rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
-    own = [plans[rank] for plans in row_batches(job)] if job.params.is_hidden else []
+    has_row_bits = job.params.is_hidden and job.has_rows
+    own = [plans[rank] for plans in row_batches(job)] if has_row_bits else []
     products = 0.0
-    if job.has_pads:
+    if job.makes_products:
         batch = _batch(job, 1)
         columns = layout.total_columns * layout.all_bins
         products = 2 * stock_bytes(columns, batch.vectors) + KEY_BYTES
@@ -135,11 +144,12 @@ def memory_of(job: Job, rank: int) -> Memory:
     together = min(nodes, max(1, MOST_CANDIDATES // of_a_node)) * of_a_node
     level = together * BYTES_A_CANDIDATE + min(together * AHEAD_A_CANDIDATE, MOST_AHEAD)
     level += nodes * layout.total_columns * layout.all_bins * BYTES_A_SUM
+    rows += BYTES_A_ROW * min(job.rows, sending_block(job.rows))
     return Memory(
         program=PROGRAM_BYTES,
-        rows=rows + BYTES_A_ROW * min(layout.rows, sending_block(layout.rows)),
+        rows=rows if job.has_rows else HEAD_BYTES + HEAD_BYTES_A_ROW * layout.rows,
         row_bits=max((plan.table_bytes for plan in own if plan is not None), default=0),
         matrix=_matrix_bytes(job, rank),
         products=products,
-        level=level,
+        level=level if job.has_trees else 0.0,
     )

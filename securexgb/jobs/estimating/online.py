@@ -13,7 +13,7 @@ from securexgb.align.cost import intersection_cost
 from securexgb.align.sizes import Sizes
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.costs.scores import margins_cost, predictions_cost
-from securexgb.boost.costs.trees import round_parts
+from securexgb.boost.costs.trees import row_parts, tree_parts
 from securexgb.boost.dither import Dither
 from securexgb.boost.importance import importance_cost
 from securexgb.boost.layout import Layout
@@ -47,10 +47,11 @@ def align_cost(sizes: Sizes) -> Cost:
 def setup_cost(job: Job) -> Cost:
     """Cost of what comes before the first tree, without correlations and without a dealer: with
     the scores of a model that is gone on from."""
-    said = Cost.alike(1, _TERMS_WORDS, {})
-    for rows in (job.layout.rows, *(one.rows for one in job.sets)):
-        said += margins_cost(job.params, rows, job.params.past.rounds)
-    if not job.by_command:
+    said = Cost.alike(1, _TERMS_WORDS, {}) if job.has_trees else Cost()
+    if job.has_rows:
+        for rows in (job.rows, *(job.of_part(one.rows) for one in job.sets)):
+            said += margins_cost(job.params, rows, job.params.past.rounds)
+    if not (job.by_command and job.has_trees):
         return said
     # Which run, its ledger, names of sets; the rows of all tables.
     rounds = 3 + job.comparing_rounds(2, 1 + len(job.sets))
@@ -59,6 +60,8 @@ def setup_cost(job: Job) -> Cost:
 
 def closing_cost(job: Job) -> Cost:
     """Cost of what comes after the last tree."""
+    if not job.has_trees:
+        return Cost()
     cost, params = Cost(rounds=1) if job.by_command else Cost(), job.params
     if params.opens_importance:
         trees = params.all_rounds * job.outputs
@@ -80,11 +83,16 @@ def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = sampled_count(params, layout)
-    prices, more = job.method.prices, job.evaluation_rows
-    parts = {"stopping": _STOP}
-    parts |= round_parts(params, layout, used, owned, prices, noise_bits, more)
-    if not is_first or params.past.rounds or params.sigmoid != "table":
-        parts[GRADIENTS] = gradients_cost(params, layout)
+    prices, rows, more = job.method.prices, job.rows, job.evaluation_rows
+    parts = dict[str, Cost]()
+    if job.has_trees:
+        parts = {"stopping": _STOP} | tree_parts(params, layout, used, owned, prices, noise_bits)
+    if job.has_rows:
+        for name, cost in row_parts(params, layout, owned, noise_bits, rows, more).items():
+            parts[name] = parts.get(name, Cost()) + cost
+    is_known = is_first and not params.past.rounds and params.sigmoid == "table"
+    if job.has_rows and not is_known:
+        parts[GRADIENTS] = gradients_cost(params, layout, rows)
     return parts
 
 
@@ -95,6 +103,8 @@ def tree_cost(job: Job, *, is_first: bool = False) -> Cost:
 
 def evaluation_cost(job: Job) -> Cost:
     """Cost of all metrics after a tree."""
+    if not job.has_trees:
+        return Cost()
     return metrics_cost(job.params, job.sets)
 
 
@@ -116,8 +126,9 @@ def prediction_cost(job: Job, rows: int) -> Cost:
 
 
 @cache
-def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
-    """Cost of all rows' gradients: of a sample of whole words, times as many; rounds by block."""
+def gradients_cost(params: TrainingParams, layout: Layout, rows: int) -> Cost:
+    """Cost of so many rows' gradients, in the numbers of the whole job: of a sample of whole words,
+    times as many; rounds by block."""
     numbers = layout.numbers(params)
 
     def count(party: Party, _: None) -> tuple[int, int, Budget]:
@@ -133,7 +144,7 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
         return party.rounds - rounds, words, counting.budget
 
     (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
-    times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
+    times = -(-rows // 64) * 64 / _SAMPLE_ROWS
     kinds = {kind: round(times * number) for kind, number in used.counts.items()}
-    rounds *= len(list(blocks(layout.rows, sending_block(layout.rows))))
+    rounds *= len(list(blocks(rows, sending_block(rows))))
     return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))

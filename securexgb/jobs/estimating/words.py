@@ -6,7 +6,7 @@ from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.estimating.estimate import Estimate, Phase
 from securexgb.jobs.estimating.link import FAST
-from securexgb.report.text import duration, figure, table
+from securexgb.report.aligned import duration, figure, table
 
 _HEAD = (
     "phase", "seconds", "rounds", "MB sent", "MB received", "MB of memory", "MB on disk",
@@ -30,7 +30,7 @@ def estimate_sentence(found: Estimate) -> str:
     text = f"on {link}, both directions together: {'; '.join(parts)}"
     if found.lacks:
         text += f"; without {found.lacks}, which are not foreseen"
-    text += f"; memory: {found.memory.text()}"
+    text += f"; memory: {_memory(found)}"
     if found.session_bytes or found.upload_bytes:
         text += (
             f"; a session of predictions: {found.upload_bytes / 1e6:,.0f} MB before the first "
@@ -96,11 +96,24 @@ def estimate_text(found: Estimate) -> str:
         table(rows, _HEAD),
         "what a tree takes most seconds for:\n"
         + table(lines, ("part", "seconds", "rounds", "MB, both ways", "changed by")),
-        found.memory.text(),
+        _memory(found),
     ]
     if found.lacks:
         parts.append(f"without {found.lacks}, which are not foreseen")
     return "\n\n".join(parts)
+
+
+def _memory(found: Estimate) -> str:
+    """This side's; of a head and of a shard where there are some."""
+    if (parts := found.shards) is None:
+        return found.memory.text()
+    of_tree = parts.shard.tree
+    return (
+        f"{found.memory.text()}, and in each of {parts.count} shards of {parts.rows:,} rows at "
+        f"most {parts.shard.memory.text()}; of a tree a shard takes {figure(of_tree.seconds)} s "
+        f"and {_costs(of_tree)} with the other side's, the head with the other head "
+        f"{_costs(parts.head.tree)}, with its own shards {figure(parts.own_bytes / 1e6)} MB"
+    )
 
 
 def _costs(phase: Phase) -> str:

@@ -27,7 +27,6 @@ from securexgb.offline.base_transfer import Keys
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
 from securexgb.offline.producer import PrefetchQueue, Producer
 from securexgb.offline.traffic.tiles import tile_of
-from securexgb.offline.two_party import SUM_TRANSFERS
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
@@ -121,9 +120,8 @@ class MadeTraffic:
         self.transfers = TransferTraffic()
         self._queues: dict[Kind[Any], tuple[Portions, PrefetchQueue[Any]]] = {}
 
-    def begin_job(self, sums: int) -> None:
+    def begin_job(self, words: int) -> None:
         """See ``correlations.source``."""
-        words = sums * SUM_TRANSFERS // WORD
         self.transfers.prepare(words, words)
 
     def begin_tree(self, remaining: int) -> None:

@@ -1,0 +1,107 @@
+"""Processes of ``securexgb`` that begin where its imports are done.
+
+Hundreds of processes of tests would each import the same modules, which takes longer than what
+most of them do. One process has imported them and forks whoever is asked for: a process of its
+own, with its own folder, environment, arguments and pipes, adopted by the process of the tests,
+which waits for it and sends it signals as for any that it has started.
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import json
+import socket
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGELESS = ROOT / "tests" / "pageless"
+_BECOME_PARENT_OF_ORPHANS = 36  # prctl's PR_SET_CHILD_SUBREAPER
+
+SERVER = """
+import array, json, os, socket, sys
+from importlib import import_module
+from securexgb.cli.app import COMMANDS, main
+for name in COMMANDS:
+    import_module(f"securexgb.cli.{name}")
+asked = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    text, ancillary, _, _ = asked.recvmsg(1 << 20, socket.CMSG_SPACE(12))
+    if not text:
+        sys.exit()
+    files = array.array("i", ancillary[0][2])
+    reading, writing = os.pipe()
+    between = os.fork()
+    if between == 0:
+        child = os.fork()
+        if child:
+            os.write(writing, str(child).encode())
+            os._exit(0)
+        break
+    os.waitpid(between, 0)  # from here on the child is the test's
+    asked.sendall(os.read(reading, 20))
+    for file in (reading, writing, *files):
+        os.close(file)
+for file in (reading, writing):
+    os.close(file)
+asked.close()
+for place, file in enumerate(files):
+    os.dup2(file, place)
+    os.close(file)
+given = json.loads(text)
+os.chdir(given["folder"])
+os.environ.clear()
+os.environ.update(given["environment"])
+sys.argv = ["-c", *given["arguments"]]
+sys.exit(main())
+"""
+"""It ends when the process that asks is gone."""
+
+
+class Forked(subprocess.Popen[str]):
+    """``securexgb`` with these arguments, without pages; its output goes into pipes, as text."""
+
+    def __init__(self, *arguments: str, folder: Path, **environment: str) -> None:
+        self.request = json.dumps(
+            {"arguments": arguments, "folder": str(folder), "environment": environment}
+        )
+        super().__init__(
+            ["securexgb", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _execute_child(self, *given: Any) -> None:
+        """In the place of fork and exec; the pipes' ends come as subprocess makes them."""
+        ends = given[10:16]
+        of_child = array.array("i", [ends[0], ends[3], ends[5]])
+        server, _ = _server()
+        server.sendmsg([self.request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, of_child)])
+        self.pid = int(server.recv(20))
+        self._child_created = True
+        self._close_pipe_fds(*ends)
+
+
+@cache
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The way to the process that forks; the test's process becomes the parent of its orphans."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_BECOME_PARENT_OF_ORPHANS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        started = subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(theirs.fileno())],
+            env={"PYTHONPATH": f"{PAGELESS}:{ROOT}", "PATH": "/usr/bin:/bin"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+    return ours, started

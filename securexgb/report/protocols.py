@@ -17,6 +17,7 @@ import numpy as np
 import securexgb.align.intersect
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
+import securexgb.mpc.halves
 import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.softmax

@@ -17,10 +17,13 @@ const CHUNK: usize = 8192;
 /// Gaps (lanes, n) and strings (lines, ceil(n / 64)) of n elements, lane after lane.
 #[derive(Clone, Copy)]
 pub struct Offered<'a> {
+    /// Words, the half to keep less the other one.
     pub gaps: &'a [u64],
+    /// Bits, packed, likewise.
     pub strings: &'a [u64],
     /// The own share of each element's bit.
     pub own: &'a [u8],
+    /// Gaps are sent modulo 2^ring_bits.
     pub ring_bits: u32,
 }
 

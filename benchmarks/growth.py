@@ -39,7 +39,7 @@ def model(work: works.Work) -> dict[str, Any]:
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     job = Job(work.params, layout, work.method)
     whole, first = tree_cost(job), tree_cost(job, is_first=True)
-    gradients = gradients_cost(work.params, layout)
+    gradients = gradients_cost(work.params, layout, layout.rows)
     sent, of_first = (8e-6 * (cost.label_words + cost.feature_words) for cost in (whole, first))
     kinds = {kind.name: whole.correlations[kind] for kind in KINDS if whole.correlations[kind]}
     return {

@@ -89,7 +89,11 @@ PLAN: dict[str, tuple[str, ...]] = {
     "leaks": ("leaks.py",),
     "security": ("security.py",),
     "numbers": ("accuracy.py", "accuracy.py --shares", "accuracy.py --itself"),
-    "serving": ("serving.py", "serving.py --only one,batches,wan --splits hidden"),
+    "serving": (
+        "serving.py",
+        "serving.py --only one,batches,wan --splits hidden",
+        "serving.py --only one,batches --beside 348e649",
+    ),
     "scores": ("row_scores.py",),
     "shards": ("shards.py", "shards.py --splits hidden"),
     "extraction": ("extraction.py",),

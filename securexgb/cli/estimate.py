@@ -14,17 +14,16 @@ import typer
 from securexgb.cli.membership import federation_of
 from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.cluster.data import load_tables
+from securexgb.cluster.data import load_data
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts
-from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.data.files import needed_file, needed_sets
 from securexgb.jobs.estimating import trial
 from securexgb.jobs.estimating.estimate import estimate as estimated
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link, measured
 from securexgb.jobs.estimating.words import estimate_text
-from securexgb.jobs.table import NamedTables, Table
 
 RowsOption = Annotated[
     int | None, typer.Option("--rows", min=1, help="Training rows. Default: those of the data.")
@@ -61,15 +60,9 @@ def estimate(
     if link is not None:
         given = Link.parse(link)
     settings = federation.config
-    path = needed_file(settings.train_data, "train_data", settings.name)
+    needed_file(settings.train_data, "train_data", settings.name)
     needed_sets(settings)
-    found: Table
-    sets: NamedTables
-    if federation.terms.shards:
-        found, sets = load_tables(federation)
-    else:
-        found = load_rows(federation, path, data_set="train")
-        sets = load_sets(federation, found.column_names, found.classes, found.categories)
+    found, sets = load_data(federation)
     own = len(found.column_names)
     if measure:
         given, theirs = _measured(federation, own)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import perf_counter
 
 from securexgb.boost.callbacks import TrainingCallback
@@ -19,13 +18,12 @@ from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.objective.registry import objective_of
 from securexgb.cli.output import note
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cluster.data import load_set_tables, load_table
+from securexgb.cluster.data import load_data
 from securexgb.cluster.head import training_shards
 from securexgb.cluster.times import ShardTimes
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.checks import LEAVE_OUT
-from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link, measured
@@ -66,7 +64,6 @@ class Sessions:
     """
 
     federation: Federation
-    path: Path
     key: ModelKey | None
     resume: bool
     only: RunDirectory | None = None
@@ -186,7 +183,8 @@ class Sessions:
     def _read(self) -> tuple[Table, NamedTables]:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
-            rows, is_sharded = self._load(), self.federation.terms.shards > 0
+            known = None if self.earlier is None else self.earlier.categories
+            rows, evals = load_data(self.federation, known)
             is_multi = self.federation.terms.training.traits.is_multi
             for sentence in (
                 classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi),
@@ -196,24 +194,11 @@ class Sessions:
                     note(sentence)
             if self.earlier is not None:
                 self.earlier.check(self.federation, rows)
-            evals: NamedTables
-            if is_sharded:
-                evals = load_set_tables(self.federation, rows)
-            else:
-                columns, classes = rows.column_names, rows.classes
-                evals = load_sets(self.federation, columns, classes, rows.categories)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]
                 note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))
             self._data = rows, evals
         return self._data
-
-    def _load(self) -> Table:
-        """Where rows are in shards, without holding them."""
-        if self.federation.terms.shards:
-            return load_table(self.federation, self.path, data_set="train")
-        known = None if self.earlier is None else self.earlier.categories
-        return load_rows(self.federation, self.path, data_set="train", categories=known)
 
     def _choose(self, party: Party, rows: Table, evals: NamedTables) -> Choice:
         """Agree with the other side on the run to go on with, or begin one."""

@@ -47,14 +47,14 @@ def train(
     trial.begun()
     federation = federation_of(config, job, setting, wait=wait, retries=retry)
     settings = federation.config
-    path = needed_file(settings.train_data, "train_data", settings.name)
+    needed_file(settings.train_data, "train_data", settings.name)
     needed_sets(settings)
     if run is not None and not run.is_dir():
         raise UsageError(f"{settings.name}: there is no run {run}: name its directory")
     only = None if run is None else RunDirectory(run)
     key = find_key(settings.model_key)
     old = None if earlier is None else EarlierRun.read(federation, earlier)
-    finished = Sessions(federation, path, key, resume or run is not None, only, old).train()
+    finished = Sessions(federation, key, resume or run is not None, only, old).train()
     trained, half, record = finished.run, finished.half, finished.record
     if not (trained.path / "report.json").exists():
         write_report(federation, trained, half, record, Quality())

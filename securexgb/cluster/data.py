@@ -7,7 +7,7 @@ memory says of it, and find the same classes, categories and cuts, to the last b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -28,13 +28,15 @@ from securexgb.jobs.data.files import (
     SideColumns,
     SideTable,
     check_agreed_columns,
+    load_rows,
+    load_sets,
     needed_file,
     roles_of,
     rows_of,
 )
 from securexgb.jobs.data.parquet import ParquetFile
 from securexgb.jobs.rows import Rows
-from securexgb.jobs.table import Reals, Table
+from securexgb.jobs.table import NamedTables, Reals, Table
 from securexgb.report.record import AlignedSet
 
 
@@ -191,6 +193,19 @@ def load_tables(federation: Federation) -> tuple[FileTable, list[tuple[str, File
     path = needed_file(config.train_data, "train_data", config.name)
     rows = load_table(federation, path, data_set="train")
     return rows, load_set_tables(federation, rows)
+
+
+def load_data(
+    federation: Federation, categories: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[Table, NamedTables]:
+    """This side's training data and its evaluation sets: where rows are in shards without holding
+    them, else in memory, with the ``categories`` of an earlier model, if any."""
+    if federation.terms.shards:
+        return load_tables(federation)
+    config = federation.config
+    path = needed_file(config.train_data, "train_data", config.name)
+    rows = load_rows(federation, path, data_set="train", categories=categories)
+    return rows, load_sets(federation, rows.column_names, rows.classes, rows.categories)
 
 
 def _roles(

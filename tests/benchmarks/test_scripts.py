@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "arrivals", "attacks", "balancer", "bars", "confined", "faults", "fits", "formats", "grown",
-    "hostile", "inputs",
+    "arrivals", "attacks", "balancer", "bars", "beside", "confined", "earlier_scores", "faults",
+    "fits", "formats", "grown", "hostile", "inputs",
     "judged", "killed_alignments", "lattices", "leak_tables", "lines", "locust_scenario",
     "loopback", "measure", "model_tables", "oracle", "parity", "party", "plots",
     "problems", "proxies", "relay", "replicas", "report", "run", "sections", "serving_tables",

@@ -280,7 +280,7 @@ def test_metrics_take_what_they_declare(metric, rows, is_weighted):
 
 def test_rounds_of_gradients_are_those_of_blocks():
     few, many = (job(rows=rows) for rows in (1 << 17, 3 << 17))
-    rounds = [gradients_cost(of.params, of.layout).rounds for of in (few, many)]
+    rounds = [gradients_cost(of.params, of.layout, of.rows).rounds for of in (few, many)]
     assert rounds[1] == 3 * rounds[0]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from securexgb.cli.app import app
+from securexgb.cli.app import typer_app
 from securexgb.cluster import about, checking
 from securexgb.cluster.about import AboutShard
 from securexgb.cluster.checking import shards_line
@@ -34,7 +34,7 @@ def said(made: Sharded, *command: str) -> tuple[int, dict[str, Any]]:
     """What a command of the bank prints as JSON, and its exit code."""
     files = ["--config", str(made.root / "bank" / "party.toml")]
     files += ["--job", str(made.root / "bank" / "job.toml")]
-    found = CliRunner().invoke(app, [*command, *files, "--format", "json"])
+    found = CliRunner().invoke(typer_app(command[:1]), [*command, *files, "--format", "json"])
     return found.exit_code, json.loads(found.stdout)
 
 

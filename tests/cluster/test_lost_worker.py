@@ -68,9 +68,7 @@ def test_a_training_goes_on_when_its_worker_was_killed(
             federation, reached = found.federation(name), ToldOfTrees()
             if name == "bureau":
                 reached.then = lambda: os.kill(cluster.workers[0].pid, signal.SIGKILL)
-            path = federation.config.train_data
-            assert path is not None
-            sessions = Sessions(federation, path, None, resume=False, reached=reached)
+            sessions = Sessions(federation, None, resume=False, reached=reached)
             heads[name] = pool.submit(sessions.train)
         halves = [head.result().half for head in heads.values()]
         relay.stop()

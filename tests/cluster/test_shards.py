@@ -24,6 +24,7 @@ from securexgb.cluster.rows import RowCounts, ShardedRows
 from securexgb.cluster.shard import Shard
 from securexgb.correlations.counting import CountingSource
 from securexgb.correlations.prices import DEALT
+from securexgb.correlations.transfers import Transfers
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
@@ -304,6 +305,16 @@ def test_rows_that_are_not_in_memory_need_shards() -> None:
         job.rows(None)  # type: ignore[arg-type]
 
 
+class Told(CountingSource):
+    """``words``: of transfers that were announced."""
+
+    words = 0
+
+    def begin_job(self, words: int) -> None:
+        self.words += words
+        super().begin_job(words)
+
+
 @pytest.mark.parametrize("splits", ["owner", "hidden"])
 def test_heads_and_pairs_of_shards_cost_what_is_predicted(splits: Any) -> None:
     """Of a tree: what heads take does not depend on rows, and a pair's is that of its own rows."""
@@ -312,7 +323,7 @@ def test_heads_and_pairs_of_shards_cost_what_is_predicted(splits: Any) -> None:
     workers = LocalShards(given, 2, 0, None)
     pairs = [*workers.pairs]
     for party in (party for pair in pairs for party in pair):
-        party.source = CountingSource(party.source)
+        party.source = Told(party.source)
 
     def spent(pair: Sequence[Party]) -> list[Any]:
         sent = [party.channel.traffic.bytes_sent for party in pair]
@@ -346,6 +357,11 @@ def test_heads_and_pairs_of_shards_cost_what_is_predicted(splits: Any) -> None:
         assert now[1] - was[1] == 8 * expected.label_words
         assert now[2] - was[2] == 8 * expected.feature_words
         assert now[3] == was[3] + expected.correlations
+        # Of so much each pair of workers has known before the first tree.
+        moved = sum(count for kind, count in now[3].counts.items() if isinstance(kind, Transfers))
+        source = pairs[number][0].source
+        assert isinstance(source, Told)
+        assert 0 < 64 * source.words <= params.n_estimators * moved
     expected = sum(tree_parts(params, layout, 5, labels, DEALT, 0).values(), Cost())
     was, now = before[0], after[0]
     assert now[0] - was[0] == expected.rounds + 2  # the two empty messages above

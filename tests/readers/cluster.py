@@ -12,6 +12,7 @@ import pyarrow.parquet
 from securexgb.boost.executor import Cuts
 from securexgb.boost.splits.hidden import HiddenLevel
 from securexgb.boost.splits.owned import OwnedLevel
+from securexgb.cluster.about import AboutShard
 from securexgb.cluster.commands import (
     Said,
     answer_of,
@@ -88,6 +89,11 @@ def _sums(_: Path) -> Prepared:
     return said, lambda content: answer_of(content, "split").array(0, np.uint64, sums.shape)
 
 
+def _about(_: Path) -> Prepared:
+    about = AboutShard((64, 20), "train.parquet", "a-machine", 1 << 34)
+    return pack(about.said()), lambda content: AboutShard.of(unpack(content))
+
+
 ROWS = (
     Row("to a shard, owned splits", _leaves(_OWNED)),
     Row("to a shard, hidden splits", _leaves(_HIDDEN)),
@@ -96,4 +102,5 @@ ROWS = (
     Row("rows of a shard in Parquet", _parquet),
     Row("from a shard, an error", _answer),
     Row("from a shard, sums", _sums),
+    Row("from a shard, of itself", _about),
 )

@@ -14,16 +14,6 @@ from typing import Any
 import numpy as np
 
 # These declare protocols that the imports below do not bring.
-import securexgb.align.intersect
-import securexgb.boost.grower
-import securexgb.hybrid.ckks_sigmoid
-import securexgb.mpc.halves
-import securexgb.mpc.multiplex
-import securexgb.mpc.numbers.per_cents
-import securexgb.mpc.numbers.softmax
-import securexgb.mpc.numbers.table
-import securexgb.mpc.sort
-import securexgb.mpc.strongest  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
@@ -239,7 +229,7 @@ def _of_mpc(
             (x, x),
             38,
         ),
-        "mpc.halves.halves": (bits(), bits(3), Shared.zeros(4, count), 32),
+        "mpc.trees.halves.halves": (bits(), bits(3), Shared.zeros(4, count), 32),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),

@@ -473,7 +473,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.lift.widen": _widen,
     "mpc.multiplex.multiplex_private": _select,
     "mpc.multiplex.multiplex_apart": _apart,
-    "mpc.halves.halves": _halves,
+    "mpc.trees.halves.halves": _halves,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,

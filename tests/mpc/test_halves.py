@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.mpc.halves import halves
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.trees.halves import halves
 from tests.mpc.kit import on_both, shared, shared_bits
 
 RING_BITS = 39

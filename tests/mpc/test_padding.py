@@ -19,7 +19,6 @@ from securexgb.arith.prg import Prg
 from securexgb.mpc.compare import all_of, is_negative
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
-from securexgb.mpc.halves import halves
 from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
 from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
@@ -30,6 +29,7 @@ from securexgb.mpc.packed import packed_words
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.trees.halves import halves
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
 

@@ -1,5 +1,5 @@
 //! The local parts of strings of words and bits kept where a shared bit is set, all of an element's
-//! by one random transfer (`securexgb/mpc/halves.py` has the protocol).
+//! by one random transfer (`securexgb/mpc/trees/halves.py` has the protocol).
 //!
 //! A message m of 128 bits becomes as many lanes of 64 bits as an element has words: of one or two
 //! lanes it is these itself; of more, lanes 2i and 2i + 1 are H(m ^ i), with H(x) = AES_K(x) ^ x and

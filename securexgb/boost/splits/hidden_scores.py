@@ -7,7 +7,7 @@ shares of the left bits of every node, and no other message is sent for them.
 
 From the root down, in all trees at once, the node's bit keeps the left or the right half of what
 is below it: of the other nodes' bits and of the leaf values. One shared bit decides about a whole
-half, so each level takes one transfer a tree and direction (``mpc.halves``); bottom-up every node
+half, so each level takes one transfer a tree and direction (``mpc.trees.halves``); bottom-up every node
 would take one. Leaf values go in the smallest ring that holds one where rows are many, for the
 bytes, and are brought to the ring of sums afterwards, in one round more; where rows are few, they
 go in that ring at once.
@@ -26,12 +26,12 @@ from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.tree import HiddenTree, leaf_bits
 from securexgb.correlations.rows import RowShape
-from securexgb.mpc.halves import halves, halves_cost
 from securexgb.mpc.left_bits import FixedTables
 from securexgb.mpc.numbers.lift import widen, widen_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.trees.halves import halves, halves_cost
 
 FEW_ROWS = 8
 """Up to so many rows a round less counts for more than bytes."""

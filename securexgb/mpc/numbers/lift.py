@@ -126,8 +126,10 @@ def widen_cost(ring_bits: int, count: int, whole_bits: int = 64) -> Cost:
     ideal=lambda x, ring_bits, whole_bits=64: Shared(signed(x.words, ring_bits).view(np.uint64)),
 )
 def widen(party: Party, x: Shared, ring_bits: int, whole_bits: int = 64) -> Shared:
-    """Numbers (n,) shared modulo 2^ring_bits, |x| < 2^(ring_bits - 2), in the whole ring, or right
-    modulo 2^whole_bits only."""
+    """Numbers (n,) shared modulo 2^ring_bits, |x| < 2^(ring_bits - 2), in the whole ring.
+
+    Right modulo 2^whole_bits only.
+    """
     bias = 1 << (ring_bits - 2)
     biased = x + constant(party, bias, x.shape)
     widened = _widened(party, biased.words[None], [64 - ring_bits], 64 - whole_bits)[0]

@@ -14,6 +14,16 @@ from typing import Any
 import numpy as np
 
 # These declare protocols that the imports below do not bring.
+import securexgb.align.intersect
+import securexgb.boost.grower
+import securexgb.hybrid.ckks_sigmoid
+import securexgb.mpc.multiplex
+import securexgb.mpc.numbers.per_cents
+import securexgb.mpc.numbers.softmax
+import securexgb.mpc.numbers.table
+import securexgb.mpc.sort
+import securexgb.mpc.strongest
+import securexgb.mpc.trees.halves  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape

@@ -7,8 +7,8 @@ shares of the left bits of every node, and no other message is sent for them.
 
 From the root down, in all trees at once, the node's bit keeps the left or the right half of what
 is below it: of the other nodes' bits and of the leaf values. One shared bit decides about a whole
-half, so each level takes one transfer a tree and direction (``mpc.trees.halves``); bottom-up every node
-would take one. Leaf values go in the smallest ring that holds one where rows are many, for the
+half, so each level takes one transfer a tree and direction (``mpc.trees.halves``); bottom-up every
+node would take one. Leaf values go in the smallest ring that holds one where rows are many, for the
 bytes, and are brought to the ring of sums afterwards, in one round more; where rows are few, they
 go in that ring at once.
 """

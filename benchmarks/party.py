@@ -24,6 +24,7 @@ from securexgb.attestation.verdict import Verdict
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.predict import Request
+from securexgb.jobs.estimating import link
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
@@ -118,6 +119,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
     before, appraised = loopback.own_peak_rss_mb(), Appraised()
     with loopback.federation(folder, role, ports, work).session("train") as party:
         party.exchange_bytes(b"both are here")
+        party.round_words = link.measured(party).round_words  # as `securexgb train` does
         watch = Watch(party)
         held = np.ascontiguousarray(rows["held"])
         evals = ()

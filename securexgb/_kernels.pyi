@@ -559,3 +559,29 @@ class Rounder:
 
     def answer(self, own: Words, zero: Words, one: Words, flips: Words, random: Words) -> Words:
         """The sender's message."""
+
+class GarbledCircuit:
+    """A circuit that both sides know, garbled for many instances at once.
+
+    gates (n, 3), uint32: what a gate does (0 xor, 1 and, 2 not) and its two wires, which are the
+    garbler's inputs, the evaluator's, then one for each gate; outputs: wires.
+    """
+
+    def __init__(
+        self, inputs: int, gates: NDArray[np.uint32], outputs: NDArray[np.uint32]
+    ) -> None: ...
+    def sent_words(self, instances: int) -> int:
+        """Words that the garbler sends at once."""
+
+    def garble(
+        self, key: bytes, bits: Bytes, zero: Words, one: Words
+    ) -> tuple[Words, Words, Words, Bytes]:
+        """The garbler's part for own bits (inputs, n), with messages (2, inputs n) of transfers.
+
+        What it sends at once; its labels for 0 of d, flat, two words each; what the label for 1
+        differs by, (2,); its shares of what comes out, flat (outputs n,).
+        """
+
+    def evaluate(self, sent: Words, choices: Bytes, chosen: Words, given: Words) -> Bytes:
+        """The evaluator's shares, flat (outputs n,): of choices (inputs, n) and chosen messages
+        (2, inputs n) of transfers, what came at once, and the labels of d."""

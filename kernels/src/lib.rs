@@ -15,6 +15,7 @@ pub mod link;
 pub mod ot;
 pub mod simd;
 pub mod words;
+pub mod yao;
 
 #[cfg(feature = "python")]
 mod python;

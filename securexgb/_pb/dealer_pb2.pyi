@@ -34,6 +34,9 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_OT_128_FROM_0: _ClassVar[Kind]
     KIND_OT_128_FROM_1: _ClassVar[Kind]
     KIND_PRODUCTS: _ClassVar[Kind]
+    KIND_GATES_64: _ClassVar[Kind]
+    KIND_DIGITS_8_FROM_0: _ClassVar[Kind]
+    KIND_DIGITS_8_FROM_1: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_TRIPLES: Kind
 KIND_GATES_1: Kind
@@ -59,6 +62,9 @@ KIND_OT_64_FROM_1: Kind
 KIND_OT_128_FROM_0: Kind
 KIND_OT_128_FROM_1: Kind
 KIND_PRODUCTS: Kind
+KIND_GATES_64: Kind
+KIND_DIGITS_8_FROM_0: Kind
+KIND_DIGITS_8_FROM_1: Kind
 
 class DealRequest(_message.Message):
     __slots__ = ("join", "seed", "matrix", "request", "leave", "attest")

@@ -65,9 +65,10 @@ def matrix_shape(
 ) -> MatrixShape:
     """The bucket matrices of a training, and the sums that are taken over them.
 
-    A node's sums are those of its parent minus its sibling's, and so on: of a vector a level.
+    A node's sums are those of its parent minus its sibling's, and so on: of a vector a level. They
+    have a bit more than they need, see ``mpc.numbers.unpack``.
     """
-    bits = numbers.gradient_sum_bits, numbers.hessian_sum_bits
+    bits = 1 + numbers.gradient_sum_bits, 1 + numbers.hessian_sum_bits
     return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, max_depth, noise_bits)
 
 

@@ -140,7 +140,7 @@ class LocalRows:
     def take(self, vectors: Shared) -> None:
         """Begin trees on g and h of every training row, (outputs, 2, rows).
 
-        Right modulo 2^gradient_sum_bits and 2^hessian_sum_bits of the number format.
+        Right modulo 2 to the power of the shape's ``sum_bits``.
         """
         self._vectors = vectors
 

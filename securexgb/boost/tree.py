@@ -23,6 +23,7 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS, NumberFormat, encode
 from securexgb.boost.layout import Layout
 from securexgb.errors import DataError
+from securexgb.mpc.compare import DIGITS, Carries
 from securexgb.mpc.numbers.truncate import shift_cost, truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -229,9 +230,11 @@ def leaf_bits(learning_rate: float) -> int:
     return math.ceil(math.log2(_most_leaf(learning_rate))) + 2
 
 
-def leaf_values_cost(numbers: NumberFormat, count: int, more_bits: int = 0) -> Cost:
+def leaf_values_cost(
+    numbers: NumberFormat, count: int, more_bits: int = 0, carries: Carries = DIGITS
+) -> Cost:
     """Cost of ``leaf_values`` of so many weights."""
-    return shift_cost(_dropped_bits(numbers) + more_bits, count)
+    return shift_cost(_dropped_bits(numbers) + more_bits, count, carries=carries)
 
 
 def splitting(leaves: Words) -> NDArray[np.bool_]:
@@ -255,6 +258,7 @@ def leaf_values(
     numbers: NumberFormat,
     learning_rate: float,
     more_bits: int = 0,
+    carries: Carries = DIGITS,
 ) -> Shared:
     """-learning_rate * w for shared w = T(G) / (H + lambda): the one place of the rate.
 
@@ -262,4 +266,5 @@ def leaf_values(
     margin_bits fraction bits, rounded down exactly.
     """
     rate = encode(learning_rate, numbers.rate_bits)
-    return truncate(party, -weights.scale(rate), _dropped_bits(numbers) + more_bits)
+    bits = _dropped_bits(numbers) + more_bits
+    return truncate(party, -weights.scale(rate), bits, carries=carries)

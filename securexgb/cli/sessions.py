@@ -127,6 +127,7 @@ class Sessions:
                 facts = {"columns": len(rows.column_names), "aligned": order}
                 run.log("agreed", rows=rows.count, **facts)
                 trees, link = training.params.n_estimators, measured(party)
+                party.round_words = link.round_words
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
                     is_aligned = rows.aligned is not None
                     recorder = _Recorder(

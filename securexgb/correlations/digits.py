@@ -15,7 +15,7 @@ import numpy as np
 from securexgb.correlations.kind import Arrays, Directed, Layout, Piece, Pieces, Words
 
 DIGIT = 4
-WIDTHS = (2, 7)
+WIDTHS = (2, 7, 8)
 
 
 @dataclass(frozen=True, repr=False)

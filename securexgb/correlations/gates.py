@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from securexgb.correlations.kind import Arrays, Kind, Layout, Piece, Pieces, Words
 
-WIDEST = 32
+WIDEST = 64
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,4 +1,4 @@
-"""What a source charges, as far as protocols choose by it."""
+"""What a source charges, and what a round takes on the link, as far as protocols choose by it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ class Prices:
     """Public, the same at both parties: so costs can be told from it before a run.
 
     ``cheap_triples``: a triple costs its words and no transfers, as it does from a dealer.
+    ``round_words``: so many words one way take the link as long as a round does; 0: rounds cost
+    next to nothing, or nobody has measured.
     """
 
     cheap_triples: bool
+    round_words: int = 0
 
 
 DEALT = Prices(cheap_triples=True)

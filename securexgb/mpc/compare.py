@@ -13,8 +13,8 @@ Every result stays shared. An opened comparison bit would order the candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise, zip_longest
 
@@ -166,6 +166,18 @@ def carry_cost(width: int, count: int) -> Cost:
     return blocks_cost([width], count)
 
 
+@dataclass(frozen=True)
+class Carries:
+    """A way to find carries: ``out`` as ``carry_out``, ``cost`` of so many bits, so many times."""
+
+    out: Callable[[Party, Words, int], SharedBits]
+    cost: Callable[[int, int], Cost]
+
+
+DIGITS = Carries(carry_out, carry_cost)
+"""That of this module; another one is in ``mpc.garbled``."""
+
+
 def plain_bits(flags: NDArray[np.bool_]) -> SharedBits:
     """Bits in the clear as packed words; for functionalities only."""
     return SharedBits(pack_bits(flags), flags.shape[-1])
@@ -178,27 +190,29 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
 
 
 @protocol(
-    cost=lambda x, width=64: carry_cost(width - 1, x.size),
+    cost=lambda x, width=64, carries=DIGITS: carries.cost(width - 1, x.size),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree of threes",
-    ideal=lambda x, width=64: plain_bits(signed(x.words, width).reshape(-1) < 0),
+    ideal=lambda x, width=64, carries=DIGITS: plain_bits(signed(x.words, width).reshape(-1) < 0),
 )
-def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:
+def is_negative(party: Party, x: Shared, width: int = 64, carries: Carries = DIGITS) -> SharedBits:
     """The sign of each element of ``x``, flattened; needs |x| < 2^(width - 1)."""
     flat = x.words.reshape(-1)
     sign = Shared(flat >> np.uint64(width - 1)).lowest_bits()
-    return sign ^ carry_out(party, flat, width - 1)
+    return sign ^ carries.out(party, flat, width - 1)
 
 
 @protocol(
-    cost=lambda x, y, width=64: carry_cost(width - 1, x.size),
+    cost=lambda x, y, width=64, carries=DIGITS: carries.cost(width - 1, x.size),
     opens=COMPOSED,
     source="the sign of the difference",
     ideal=None,
 )
-def at_least(party: Party, x: Shared, y: Shared, width: int = 64) -> SharedBits:
+def at_least(
+    party: Party, x: Shared, y: Shared, width: int = 64, carries: Carries = DIGITS
+) -> SharedBits:
     """[x >= y] for each element, flattened; needs |x - y| < 2^(width - 1)."""
-    return not_bits(party, is_negative(party, x - y, width))
+    return not_bits(party, is_negative(party, x - y, width, carries))
 
 
 def all_cost(leading: int, words: int) -> Cost:

@@ -43,9 +43,9 @@ from securexgb.mpc.shared import Words
 Marks = NDArray[np.uint8]
 Number = TypeVar("Number", np.uint64, np.uint8)
 
-CARRIES, SUMS = 2, 7
+CARRIES, SUMS, MARKS = 2, 7, 8
 """Bits of an entry: g, p; with the carries into bits 1, 2, 3 and whether one would reach
-bits 2 and 3."""
+bits 2 and 3; or marks of a sum, see ``numbers.marked``."""
 
 
 _PLACES = np.arange(DIGIT, dtype=np.uint8)[:, None]

@@ -48,8 +48,9 @@ class OwnRows(Protocol):
 class MatrixShape:
     """The public shapes of both parties' bucket matrices, and of the sums that are taken.
 
-    ``sum_bits``: of exact sums of g, signed, and of h, not negative. ``chain``: so many vectors'
-    sums are added up at most. ``noise_bits``: what the source of correlations puts below sums.
+    ``sum_bits``: of exact sums of g, signed, and of h, not negative, and one more to spare
+    (``numbers.unpack``). ``chain``: so many vectors' sums are added up at most. ``noise_bits``:
+    what the source of correlations puts below sums.
     """
 
     rows: int

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from securexgb.arith.bits import in_turn
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.prices import Prices
 from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.mpc.reveals import Ledger
@@ -63,6 +64,7 @@ class Party:
     is, "tree 3/level 2/compare". ``lasting``: what follows from a secret that this party
     keeps, the same in every run; only streams derived from it are used, each for what must not
     change when a run is repeated.
+    ``round_words``: see ``Prices``; public, the same at both, set by who measures the link.
     ``ideal`` is None; the insecure plaintext backend of the test kit sets it, see
     ``mpc.protocol``.
     """
@@ -87,6 +89,7 @@ class Party:
         self.lasting = lasting
         self.ledger = Ledger()
         self.rounds = 0
+        self.round_words = 0
         self.place = ""
         self._messages = 0
         self._round: Round | None = None
@@ -94,6 +97,11 @@ class Party:
     @property
     def role(self) -> Role:
         return ROLES[self.rank]
+
+    @property
+    def prices(self) -> Prices:
+        """What protocols choose by: of the source, on this link."""
+        return replace(self.source.prices, round_words=self.round_words)
 
     def step(self, name: str, index: int | None = None) -> AbstractContextManager[None]:
         """A named place in the program; labels the messages sent within."""

@@ -28,7 +28,7 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith import row_products
-from securexgb.arith.bits import unpack_dense, words_per
+from securexgb.arith.bits import to_slices, unpack_dense, words_per
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.counting import Budget
@@ -40,7 +40,7 @@ from securexgb.correlations.digits import (
     SentDigits,
 )
 from securexgb.correlations.gates import GatePieces, Gates
-from securexgb.correlations.kind import Kind, P, numbers, spread
+from securexgb.correlations.kind import Kind, P, Words, numbers, spread
 from securexgb.correlations.prices import MADE
 from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
 from securexgb.correlations.row_triples import RowTriplePieces, RowTriples
@@ -187,8 +187,9 @@ class TwoPartySource:
 
     def _make_gates(self, kind: Gates, words: int) -> GatePieces:
         sender, receiver = self._transfers.transfer(words, words, kind.width)
-        a, b = receiver.choices, sender.zero ^ sender.one
-        return GatePieces(a, b, a & b ^ sender.zero ^ receiver.chosen)
+        zero, one, chosen = _slices(kind.width, sender.zero, sender.one, receiver.chosen)
+        a, b = receiver.choices, zero ^ one
+        return GatePieces(a, b, a & b ^ zero ^ chosen)
 
     def _make_digits(self, kind: DigitTransfers, words: int) -> DigitEnd:
         """Pads of all entries, from four transfers each.
@@ -201,12 +202,15 @@ class TwoPartySource:
         15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
         STOC 1999).
         """
+        bits = 8 * kind.width
         if self._rank == kind.sender:
-            sender, _ = self._transfers.transfer(DIGIT * words, 0, 8 * kind.width)
-            return SentDigits(_kernels.digit_pads(sender.zero, sender.one))
-        _, receiver = self._transfers.transfer(0, DIGIT * words, 8 * kind.width)
+            sender, _ = self._transfers.transfer(DIGIT * words, 0, bits)
+            zero, one = _slices(bits, sender.zero, sender.one)
+            return SentDigits(_kernels.digit_pads(zero, one))
+        _, receiver = self._transfers.transfer(0, DIGIT * words, bits)
+        (chosen,) = _slices(bits, receiver.chosen)
         choices = receiver.choices.reshape(DIGIT, words)
-        return ReceivedDigits(choices, _kernels.digit_pad(receiver.chosen, choices))
+        return ReceivedDigits(choices, _kernels.digit_pad(chosen, choices))
 
     def _make_triples(self, kind: Triples, count: int) -> TriplePieces:
         """The bits of b above the ring are random: b masks whole words."""
@@ -254,6 +258,11 @@ class TwoPartySource:
             np.concatenate((own, receiver.choices)[order]),
             np.concatenate((as_sender, as_receiver)[order]),
         )
+
+
+def _slices(width: int, *messages: Words) -> list[Words]:
+    """Messages of so many bits in slices; those of a whole word come as words."""
+    return [to_slices(one, WORD) if width == WORD else one for one in messages]
 
 
 def _made_as(kind: Kind[Any]) -> Kind[Any]:

@@ -269,20 +269,29 @@ def _of_numbers(
         "mpc.numbers.per_cents.per_cents": (x[:20],),
         "mpc.numbers.divide.reciprocal": (x, bits()),
         "mpc.numbers.divide.divide": (x, x, bits(30), bits(30)),
+        "mpc.garbled.carries.marked_bits": (x, 30, 1 << 17),
         "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
         "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13), ()),
         "mpc.numbers.logarithm.log2_bits": (
             Normalised((bits(5), bits(4), bits(4)), bits(14, 3), bits(3)),
         ),
         "mpc.numbers.table.lookups": (
-            (bits(7), bits(3), bits(4)),
+            (bits(5), bits(5), bits(2), bits(2)),
             [
-                Tables(np.zeros((1, 1 << high, 1 << 7), np.uint64), out_bits, Place(0, part))
-                for part, (high, out_bits) in enumerate([(3, 30), (4, 16)], start=1)
+                Tables(np.zeros((1, 1 << 2, 1 << 7), np.uint64), out_bits, Place(part, 3, 2))
+                for part, out_bits in enumerate([7, 15])
             ],
             (count,),
         ),
-        "mpc.numbers.magnitude.magnitude": (x, Index(12, 11)),
+        "mpc.numbers.table.entries_of": (
+            (bits(16), bits(8), bits(16), bits(8)),
+            [
+                Tables(np.zeros((1, 1 << 3, 1 << low), np.uint64), out_bits, Place(part, 3, 2))
+                for part, (low, out_bits) in enumerate([(8, 22), (7, 36)])
+            ],
+            (count,),
+        ),
+        "mpc.numbers.magnitude.magnitude": (x, Index(12, (3, 3, 3, 3))),
         "mpc.numbers.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.numbers.lift.widen": (x, 32),
         "mpc.numbers.sigmoid.sigmoid": (

@@ -241,21 +241,31 @@ def with_store(
     return first, second
 
 
-@pytest.mark.parametrize("loses_margins", [False, True])
-@pytest.mark.parametrize("crashes", [(1, None), (2, None), (None, 1), (None, 3)])
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelHalf, ModelHalf]:
+    """What the trainings of the next test are compared with."""
+    return with_store(tmp_path_factory.mktemp("whole"), 1, False, (None, None))
+
+
+@pytest.mark.parametrize(
+    ("crashes", "loses_margins"),
+    [((1, None), False), ((2, None), True), ((None, 1), True), ((None, 3), False)],
+)
 def test_a_resumed_training_ends_with_the_same_model(
-    tmp_path: Path, crashes: tuple[int | None, int | None], loses_margins: bool
+    tmp_path: Path,
+    unbroken: tuple[ModelHalf, ModelHalf],
+    crashes: tuple[int | None, int | None],
+    loses_margins: bool,
 ) -> None:
     """With margins from the checkpoint, and where one side lost them by predicting all rows."""
-    whole = with_store(tmp_path / "whole", 1, False, (None, None))
     with pytest.raises(CrashError):
         with_store(tmp_path / "killed", 1, False, crashes)
     if loses_margins:
         for path in (tmp_path / "killed" / "1").glob("margins-*.npz"):
             path.unlink()
     resumed = with_store(tmp_path / "killed", 2, True, (None, None))
-    assert same_model(resumed, whole)
-    assert resumed[0].history == whole[0].history
+    assert same_model(resumed, unbroken)
+    assert resumed[0].history == unbroken[0].history
 
 
 def test_a_resumed_training_makes_what_it_still_needs(

@@ -34,7 +34,7 @@ def numbers_of(rows: int, **params: Any) -> NumberFormat:
 
 
 def shape_of(numbers: NumberFormat, rows: int, features: tuple[int, int], bins: int) -> MatrixShape:
-    bits = numbers.gradient_sum_bits, numbers.hessian_sum_bits
+    bits = 1 + numbers.gradient_sum_bits, 1 + numbers.hessian_sum_bits
     return MatrixShape(rows, features, bins, bits)
 
 

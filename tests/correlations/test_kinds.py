@@ -39,8 +39,8 @@ def test_every_kind_has_a_name_and_a_number_of_its_own() -> None:
     """Names are derived from in every run: a changed one would be another stream."""
     assert [kind.name for kind in KINDS] == [
         "triples",
-        *(f"gates_{width}" for width in (1, 2, 4, 8, 16, 32)),
-        *(f"digits_{width}_from_{rank}" for width in (2, 7) for rank in (0, 1)),
+        *(f"gates_{width}" for width in (1, 2, 4, 8, 16, 32, 64)),
+        *(f"digits_{width}_from_{rank}" for width in (2, 7, 8) for rank in (0, 1)),
         "shared_bits",
         "half_bits",
         *(f"ot_{bits}_from_{rank}" for bits in (8, 16, 32, 64, 128) for rank in (0, 1)),
@@ -103,7 +103,7 @@ def test_the_narrowest_for_a_purpose() -> None:
         4,
         8,
         16,
-        32,
+        64,
     ]
     assert [transfer_bits(precision) for precision in (1, 8, 9, 33, 64)] == [8, 8, 16, 64, 64]
 

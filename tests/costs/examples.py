@@ -22,6 +22,7 @@ from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.circuits.chains import Preparation
+from securexgb.mpc.garbled.carries import GARBLED
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.curves import COIN_BITS
@@ -115,14 +116,27 @@ def _argmax(draw: Draw) -> Arguments:
 
 def _lookups(draw: Draw) -> Arguments:
     runs = (*(int(run) for run in draw.integers(0, 90, int(draw.integers(4)))), _count(draw))
-    widths = draw.integers(1, 8, 4).tolist()
+    widths = draw.integers(1, 6, 4).tolist()
     tables = []
     for out_bits in draw.integers(1, 41, int(draw.integers(1, 5))).tolist():
-        place = Place(*draw.integers(0, 4, 2).tolist())
-        size = len(runs), 1 << widths[place.high], 1 << widths[place.low]
+        low, high, between = draw.integers(0, 4, 3).tolist()
+        place = Place(low, high, None if draw.integers(2) or between == low else between)
+        below = sum(widths[part] for part in place.lows)
+        size = len(runs), 1 << widths[place.high], 1 << below
         tables.append(Tables(draw.integers(0, 2**64, size, np.uint64), out_bits, place))
     parts = zip(*[_bits(draw, width, sum(runs)) for width in widths], strict=True)
     return [tuple(parts), public(tables), public(runs)]
+
+
+def _entries_of(draw: Draw) -> Arguments:
+    """Marks that are marks: they add up to 1."""
+    (parts, _), tables, runs = _lookups(draw)
+    marks = []
+    for width in (part.words.shape[0] for part in parts):
+        numbers = draw.integers(0, 1 << width, sum(runs[0]))
+        marks.append(shared_bits(np.arange(1 << width)[:, None] == numbers, 3))
+    first, second = zip(*marks, strict=True)
+    return [(first, second), tables, runs]
 
 
 def _softmax(draw: Draw) -> Arguments:
@@ -150,9 +164,9 @@ def _exponentials(draw: Draw) -> Arguments:
 
 
 def _magnitude(draw: Draw) -> Arguments:
-    step_bits, bits = (int(size) for size in draw.integers(1, 15, 2))
-    above = int(draw.integers(2, 15))
-    index = Index(step_bits, bits, step_bits + bits + above)
+    step_bits, above = (int(size) for size in draw.integers((1, 2), 15))
+    parts = tuple(int(size) for size in draw.integers(1, 6, int(draw.integers(1, 5))))
+    index = Index(step_bits, parts, step_bits + sum(parts) + above)
     return [_numbers(draw, _count(draw), bits=index.range_bits - 1), public(index)]
 
 
@@ -248,7 +262,7 @@ def _build(draw: Draw) -> Arguments:
 
 def _round_sums(draw: Draw) -> Arguments:
     widths = tuple(
-        SumWidths(*(int(bits) for bits in draw.integers((0, 0, 1), (18, 7, 35))), is_signed)
+        SumWidths(*(int(bits) for bits in draw.integers((0, 0, 2), (18, 7, 35))), is_signed)
         for is_signed in (True, False)
     )
     return [_numbers(draw, int(draw.integers(1, 5)), 2, _count(draw)), public(widths)]
@@ -302,6 +316,12 @@ def _scores(draw: Draw) -> Arguments:
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
     usable = _bits(draw, pair[0].child_hessian.size) if draw.integers(2) else public(None)
     return [pair, numbers, usable]
+
+
+def _marked_bits(draw: Draw) -> Arguments:
+    width = int(draw.integers(2, 40))
+    least = int(draw.integers(0, 1 << width))
+    return [_numbers(draw, _count(draw)), public(width), public(least)]
 
 
 def _weigh(draw: Draw) -> Arguments:
@@ -442,8 +462,10 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.truncate.round_off": _shift,
     "mpc.numbers.round_to._rounded_to": _rounding,
     "mpc.numbers.table.lookups": _lookups,
+    "mpc.numbers.table.entries_of": _entries_of,
     "mpc.numbers.unpack.round_sums": _round_sums,
     "mpc.numbers.divide.divide": _divide,
+    "mpc.garbled.carries.marked_bits": _marked_bits,
     "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.strongest.strongest": lambda draw: [
         _numbers(draw, int(draw.choice([1, 2, 5])), _count(draw)),
@@ -516,13 +538,14 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(33, 64))),
     ],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
+    "boost.splits.weights.weigh": lambda draw: [*_weigh(draw), public(GARBLED)],
     "mpc.numbers.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),
         public(32),
     ],
 }
-"""The same for protocols in smaller rings, and without some bits."""
+"""The same for protocols in smaller rings, without some bits, and by garbled circuits."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:

@@ -177,7 +177,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "message": (k.ot_products_receive, (W, W[:1], 64, W), "message must have 33 words"),
     "chosen": (k.ot_products_receive, (W[:1], W[:1], 64, W), "64 messages a product"),
     "three bits": (k.digit_pad, (KEYS, KEYS[:3]), "4 rows, not 3"),
-    "short keys": (k.digit_pads, (KEYS[:15], KEYS[:15]), "width must be 2 or 7"),
+    "short keys": (k.digit_pads, (KEYS[:15], KEYS[:15]), "width must be 2, 7 or 8"),
     "other keys": (k.digit_pads, (KEYS, KEYS[:8]), "one must have the shape"),
     "more keys": (k.digit_pad, (KEYS, np.zeros((4, 2), np.uint64)), "keys must have the shape"),
     "entries": (

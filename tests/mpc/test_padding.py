@@ -23,6 +23,7 @@ from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
 from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
 from securexgb.mpc.numbers.magnitude import Index, magnitude
+from securexgb.mpc.numbers.marked import marked_sums
 from securexgb.mpc.numbers.signs import sign_tables
 from securexgb.mpc.numbers.table import Place, Tables, lookups
 from securexgb.mpc.packed import packed_words
@@ -55,6 +56,10 @@ def tables(party: Party, x: Shared, width: int, entry: int) -> Any:
     return digit_tables(party, own_digits(party, x.words, width), entry)
 
 
+def marks(party: Party, x: Shared, carry: SharedBits) -> Any:
+    return marked_sums(party, x.words, 8, carry)
+
+
 def look_up(party: Party, *parts: SharedBits) -> Any:
     entries = np.arange(8, dtype=np.uint64).reshape(1, 2, 4)
     return lookups(party, parts, [Tables(entries, 3, Place(0, 1))], (parts[0].count,))
@@ -83,7 +88,7 @@ def sliced(count: int, bits: int) -> int:
     return 64 * bits * words_per(count)
 
 
-INDEX = Index(step_bits=6, bits=5, range_bits=16)
+INDEX = Index(step_bits=6, parts=(3, 2), range_bits=16)
 # The program, its arguments for n elements, and how many bits of their first messages are not
 # filled up at the label and at the feature party, a number for each message, by n: elements' bits
 # and, where a transfer's answers go with its flips, these.
@@ -158,12 +163,17 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([4 * n], [4 * n]),
     ),
     "signs": (signs, lambda n: [numbers(n), public(13)], lambda n: ([8 * n], [5 * n])),
-    # Two digits of the low part (6 bits), two of the high one (5), two of the middle one (5), all
-    # in one message.
+    # Two digits of the low part (6 bits) and two of the high one (5), all in one message.
     "magnitude": (
         magnitude,
         lambda n: [numbers(n), public(INDEX)],
-        lambda n: ([(4 + 4 + 1) * n], [(2 + 1 + 4) * n]),
+        lambda n: ([(4 + 4) * n], [(2 + 1) * n]),
+    ),
+    # Of the lowest digit (8 bits) two are no free ones, and there is the carry.
+    "marked_sums": (
+        marks,
+        lambda n: [numbers(n), bits(n)],
+        lambda n: ([3 * n], [0]) if n <= 64 else ([3 * (n - 64)], [3 * 64]),
     ),
     "and_bits": (and_bits, lambda n: [bits(3, n), bits(3, n)], lambda n: ([6 * n], [6 * n])),
     "and_broadcast": (
@@ -183,7 +193,7 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
 
 
 DIGITS = {"is_negative", "to_bits", "to_bits of rows", "carries of one digit", "sums", "signs"}
-DIGITS |= {"magnitude"}
+DIGITS |= {"magnitude", "marked_sums"}
 
 
 def messages(program: Program, arguments: list[Pair], run: int) -> list[list[bytes]]:

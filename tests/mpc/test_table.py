@@ -130,8 +130,27 @@ def test_one_round_more_than_the_flattest_tree(width: int) -> None:
 
 
 def test_cost_of_the_sigmoid_s_tables() -> None:
-    """7 bits of 2 and 1, 1, 1, 2 one by one; 3 of 1 and 2; 4 of 2 and 2; then both tables."""
-    shape = Lookups((7, 3, 4), (Place(0, 1), Place(0, 2)), (30, 16))
-    levels = [gate_cost(1, 5), gate_cost(3, 5), gate_cost(7, 1), gate_cost(15, 1)]
-    levels += [gate_cost(31, 3), gate_cost(30, 7), gate_cost(16, 15)]
-    assert lookups_cost(shape, 1) == replace(sum(levels, Cost()), rounds=5)
+    """4 bits beside 3 and 4, behind 15 gates; then both tables behind seven."""
+    places = Place(1, 3, 2), Place(0, 3, 2)
+    shape = Lookups((4, 3, 4, 3), places, (36, 22))
+    marks = marks_cost(shape.widths, 1)
+    assert lookups_cost(shape, 1) == marks + gate_cost(7 + 15, 15) + gate_cost(36 + 22, 7)
+
+
+def test_a_part_between_goes_with_the_low_parts_of_all_tables() -> None:
+    draw = np.random.default_rng(6)
+    widths, places = (2, 3, 2, 2), (Place(1, 3, 2), Place(0, 3, 2), Place(0, 3), Place(1, 3, 2))
+    values = [draw.integers(0, 1 << width, 130) for width in widths]
+    tables, expected = [], []
+    for at in places:
+        low, size = values[at.low], 1 << widths[at.low]
+        if at.between is not None:
+            low, size = low + values[at.between] * size, size << widths[at.between]
+        entries = draw.integers(0, 2**64, (1, 1 << widths[at.high], size), np.uint64)
+        tables.append(Tables(entries, 11, at))
+        expected.append(low_bits(entries[0, values[at.high], low], 11))
+    parts = at_each(*map(bits_of, values, widths))
+    for one, found in zip(
+        expected, on_both(lookups, parts, public(tables), public((130,))), strict=True
+    ):
+        np.testing.assert_array_equal(found, one)

@@ -19,13 +19,13 @@ WIDTHS = [
     (SumWidths(14, 4, 31, True), SumWidths(14, 2, 29, False)),
     (SumWidths(21, 7, 36, True), SumWidths(21, 5, 35, False)),
     (SumWidths(2, 0, 5, True), SumWidths(2, 1, 3, False)),
-    (SumWidths(5, 1, 2, True), SumWidths(3, 0, 61, False)),
+    (SumWidths(5, 1, 3, True), SumWidths(3, 0, 61, False)),
 ]
 
 
 def limits(of: SumWidths) -> tuple[int, int]:
     """The least and the greatest sums that may be taken apart."""
-    bits, unit = of.dropped + of.kept, 1 << of.dropped
+    bits, unit = of.dropped + of.kept - 1, 1 << of.dropped
     if of.is_signed:
         return 1 - (1 << bits - 1) + unit, (1 << bits - 1) - unit - 1
     return 0, (1 << bits) - unit - 1

@@ -18,7 +18,7 @@ import numpy as np
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.keys import create_keys
 from securexgb.terms.job import JobTerms
-from tests.processes.forked import PAGELESS, ROOT, Forked
+from tests.processes.forked import PAGELESS, ROOT, Forked, server
 
 SIDES = {"bank": "label", "bureau": "feature"}
 OTHER = {"bank": "bureau", "bureau": "bank"}
@@ -120,6 +120,7 @@ class Companies:
 
     def start_plain(self, name: str, *arguments: str, code: str = RUN) -> subprocess.Popen[str]:
         """A command that has no result to print; forked where it is the program as it is."""
+        server()  # who is started first does not wait for it
         if code == RUN and not self.pages:
             self.processes.append(Forked(*arguments, folder=self.root / name, PATH="/usr/bin:/bin"))
             return self.processes[-1]

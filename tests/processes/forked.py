@@ -29,6 +29,7 @@ from securexgb.cli.app import COMMANDS, main
 for name in COMMANDS:
     import_module(f"securexgb.cli.{name}")
 asked = socket.socket(fileno=int(sys.argv[1]))
+asked.sendall(b"ready")
 while True:
     text, ancillary, _, _ = asked.recvmsg(1 << 20, socket.CMSG_SPACE(12))
     if not text:
@@ -81,16 +82,16 @@ class Forked(subprocess.Popen[str]):
         """In the place of fork and exec; the pipes' ends come as subprocess makes them."""
         ends = given[10:16]
         of_child = array.array("i", [ends[0], ends[3], ends[5]])
-        server, _ = _server()
-        server.sendmsg([self.request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, of_child)])
-        self.pid = int(server.recv(20))
+        asked, _ = server()
+        asked.sendmsg([self.request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, of_child)])
+        self.pid = int(asked.recv(20))
         self._child_created = True
         self._close_pipe_fds(*ends)
 
 
 @cache
-def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The way to the process that forks; the test's process becomes the parent of its orphans."""
+def server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The way to the process that forks, once it is ready; its orphans are this one's children."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_BECOME_PARENT_OF_ORPHANS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
@@ -104,4 +105,5 @@ def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )
+    ours.recv(20)
     return ours, started

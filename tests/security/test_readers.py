@@ -32,7 +32,7 @@ ELSEWHERE = {
     "channel.relay:Relay.__init__": "takes an address apart that settings have checked",
     "cli.convert:convert": "gives the file to read_table, which rows of files reach",
     "cli.relay:_targets": "takes addresses apart that settings have checked",
-    "cluster.dask:ShardActor.__init__": "takes both files of settings, which have rows",
+    "cluster.actor:ShardActor.__init__": "takes both files of settings, which have rows",
     "cluster.head:_common_session": "a name of the right length, whatever has come",
     "cluster.link:LinkedShard.answer": "gives the message to answered, which has a row",
     "cluster.worker:_Head._read": "gives commands to unpack, which has a row",

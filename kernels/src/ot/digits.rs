@@ -19,7 +19,9 @@ pub const ENTRIES: usize = 16;
 /// Bits of a digit.
 pub const BITS: usize = 4;
 /// Most bits of an entry.
-pub const MOST: usize = 7;
+pub const MOST: usize = 8;
+/// Bits of an entry that marks the sum of two digits of three bits and a carry, see `marked`.
+pub const MARKS: usize = 8;
 
 type Lanes = [u64; LANES];
 /// Entries of up to `MOST` bits each.
@@ -101,6 +103,27 @@ fn sum(digit: [Lanes; BITS], entry: usize, free: [Lanes; BITS]) -> [Lanes; MOST]
     out
 }
 
+/// The sum of digits of three bits and of a carry in, whose shares are their fourth bits: the carry
+/// out, and whether the three bits of the sum are 1, 2, ... 7. `entry` and `free` as in `sum`.
+#[inline(always)]
+fn marked(digit: [Lanes; BITS], entry: usize, free: [Lanes; BITS]) -> [Lanes; MARKS] {
+    let bit =
+        |j: usize| map(free[j], [(entry as u64 >> j & 1).wrapping_neg(); LANES], |a, b| a | b);
+    let mut carry = xor(digit[BITS - 1], bit(BITS - 1));
+    let mut out = [[u64::MAX; LANES]; MARKS];
+    for (j, own) in digit[..BITS - 1].iter().enumerate() {
+        let here = xor(*own, bit(j));
+        let sum = xor(here, carry);
+        carry = xor(and(*own, bit(j)), and(here, carry));
+        for (value, mark) in out.iter_mut().enumerate().skip(1) {
+            let turned = [((value as u64 >> j & 1) ^ 1).wrapping_neg(); LANES];
+            *mark = and(*mark, xor(sum, turned));
+        }
+    }
+    out[0] = carry;
+    out
+}
+
 #[inline(always)]
 fn digit(rows: &[u64], n: usize, at: usize, used: usize) -> [Lanes; BITS] {
     std::array::from_fn(|j| load(&rows[j * n..], at, used))
@@ -120,8 +143,8 @@ fn marks(free: &[u8], at: usize, used: usize) -> [Lanes; BITS] {
 
 dispatched! {
     /// The sender's share and the answers for the receiver's flips (4, n) and its own digit
-    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums. With
-    /// the own digit come the bits of the receiver's digit that are free, (n,).
+    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums, 8 for
+    /// marks. With the own digit come the bits of the receiver's digit that are free, (n,).
     pub fn answer(
         messages: &[u64],
         flips: &[u64],
@@ -150,7 +173,8 @@ dispatched! {
             let mut mine = [[0; LANES]; MOST];
             let mut rows = out.chunks_exact_mut(n);
             for (entry, masks) in masks.iter().enumerate() {
-                let values = sum(own, entry, free);
+                let values =
+                    if width == MARKS { marked(own, entry, free) } else { sum(own, entry, free) };
                 for bit in 0..width {
                     let masked = xor(masks[bit], values[bit]);
                     let answer = xor(masked, mine[bit]);
@@ -254,7 +278,7 @@ mod tests {
     #[test]
     fn shares_are_of_the_sums_on_every_path() {
         for (path, (n, width)) in
-            Path::available().into_iter().flat_map(|p| [(3, 2), (8, 7), (19, 7)].map(|s| (p, s)))
+            Path::available().into_iter().flat_map(|p| [(3, 2), (8, 7), (19, 7), (9, 8)].map(|s| (p, s)))
         {
             let keys = [drawn(1, 32 * width * n), drawn(2, 32 * width * n)];
             let (choices, x, y) = (drawn(3, 4 * n), drawn(4, 4 * n), drawn(5, 4 * n));
@@ -292,8 +316,13 @@ mod tests {
                 };
                 let through =
                     |bits: usize| usize::from((a ^ b) & ((1 << bits) - 1) == (1 << bits) - 1);
-                let all =
-                    [carry(4), through(4), carry(1), carry(2), carry(3), through(2), through(3)];
+                let mut all =
+                    vec![carry(4), through(4), carry(1), carry(2), carry(3), through(2), through(3)];
+                if width == MARKS {
+                    let total = (a & 7) + (b & 7) + ((a ^ b) >> 3);
+                    all = (0..8).map(|value| usize::from(total & 7 == value)).collect();
+                    all[0] = total >> 3;
+                }
                 for (row, expected) in all.iter().enumerate().take(width) {
                     let found = bit(mine, n, row, i) ^ bit(&theirs, n, row, i);
                     assert_eq!(found as usize, *expected, "{row}");

@@ -2,7 +2,7 @@
 
 use super::arguments::{Bytes, Words, check};
 use super::results::{Made, filled};
-use crate::ot::digits::{self, BITS, ENTRIES, MOST};
+use crate::ot::digits::{self, BITS, ENTRIES};
 use crate::simd::path::Path;
 use pyo3::prelude::*;
 
@@ -14,7 +14,7 @@ fn digits_of(held: &Words<2>, name: &str) -> PyResult<usize> {
 }
 
 fn width_of(width: usize) -> PyResult<usize> {
-    check([2, MOST].contains(&width), || format!("width must be 2 or {MOST}, not {width}"))?;
+    check([2, 7, 8].contains(&width), || format!("width must be 2, 7 or 8, not {width}"))?;
     Ok(width)
 }
 

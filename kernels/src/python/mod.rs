@@ -17,6 +17,7 @@ mod results;
 mod row_bits;
 mod row_scores;
 mod words;
+mod yao;
 
 use pyo3::prelude::*;
 
@@ -62,4 +63,6 @@ mod _kernels {
         prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
         unpack_bits, unpack_words, xor_marked,
     };
+    #[pymodule_export]
+    use super::yao::GarbledCircuit;
 }

@@ -129,7 +129,7 @@ def tree_parts(
         opening = Cost() if params.is_hidden else opening_cost(nodes, index_bits(layout))
         if level + 1 == depth:
             weights = leaf_weights_cost(
-                depth, numbers, outputs, params.importance, is_monotone=params.is_monotone
+                depth, numbers, prices, outputs, params.importance, is_monotone=params.is_monotone
             )
             opening = opening.at_once(weights)
         parts[SPLITS] += opening

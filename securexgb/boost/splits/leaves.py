@@ -5,7 +5,7 @@ tree is complete, and all nodes are divided in one batch. A node stops where its
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
 So a node counts as split where it and all above it are: ands of marks in as many rounds as the
-logarithm of the depth. Weights become leaf values, rounded, while the gains are tested; one round
+logarithm of the depth. Weights become leaf values, rounded, meanwhile; one round
 more takes all of them: a leaf's value is the sum, over its path, of each node's value chosen by the
 mark that the path ends there. Marks stay bits to the end.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import (
@@ -35,8 +36,10 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.bounds import bounded, bounded_cost
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.boost.tree import leaf_values, leaf_values_cost
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.argmax import PAYLOAD_BITS
-from securexgb.mpc.compare import carry_cost, is_negative, not_bits
+from securexgb.mpc.compare import DIGITS, Carries, is_negative, not_bits
+from securexgb.mpc.garbled.carries import GARBLED
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.numbers.divide import QUOTIENT_BITS
@@ -82,11 +85,13 @@ class LevelSums:
 
 @dataclass(frozen=True)
 class NodeValues:
-    """Of each node, shared (nodes,): whether it stops; its split's gain, whatever gamma is, with
+    """Of each node, shared (nodes,): whether it stops by itself; of each level whether it and all
+    above it split (nodes of the level,); its split's gain, whatever gamma is, with
     gradient_bits + QUOTIENT_BITS fraction bits; the leaf value it would have. ``left``, ``right``:
     those of its children, of the nodes of the last level alone."""
 
     stops: SharedBits
+    split: list[SharedBits]
     gain: Shared
     own: Shared
     left: Shared
@@ -110,6 +115,7 @@ class Leaves:
 def leaf_weights_cost(
     depth: int,
     numbers: NumberFormat,
+    prices: Prices,
     roots: int = 1,
     importance: str = "none",
     *,
@@ -117,29 +123,55 @@ def leaf_weights_cost(
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
-    total = widen_cost(PAYLOAD_BITS, 2 * nodes)
-    total += weights_cost(3, nodes, numbers, all_or_none=False)
-    values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0)
-    if is_monotone:
-        values = bounded_cost(depth, roots) + values
-    total += carry_cost(63, nodes).at_once(values)
-    for step in _steps(depth):
-        total += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
+    carries = _carries(depth, numbers, roots, is_monotone, prices)
+    total = _values_cost(depth, numbers, roots, is_monotone, carries)
     return total + multiplex_shared_cost((1 if importance == "none" else 2) * nodes + leaves)
 
 
+def _values_cost(
+    depth: int, numbers: NumberFormat, roots: int, is_monotone: bool, carries: Carries
+) -> Cost:
+    """Cost of ``node_values``."""
+    nodes, leaves = roots * ((1 << depth) - 1), roots << depth
+    total = widen_cost(PAYLOAD_BITS, 2 * nodes)
+    total += weights_cost(3, nodes, numbers, False, carries)
+    values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0, carries)
+    if is_monotone:
+        values = bounded_cost(depth, roots) + values
+    stops = carries.cost(63, nodes)
+    for step in _steps(depth):
+        stops += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
+    return total + stops.at_once(values)
+
+
+@cache
+def _carries(
+    depth: int, numbers: NumberFormat, roots: int, is_monotone: bool, prices: Prices
+) -> Carries:
+    """How carries are found: what is over first on the link, by its rounds and the words of the
+    direction that has more. Public; on a link whose rounds nobody minds, by digits."""
+
+    def words(carries: Carries) -> int:
+        cost = _values_cost(depth, numbers, roots, is_monotone, carries)
+        return cost.rounds * prices.round_words + max(cost.label_words, cost.feature_words)
+
+    return GARBLED if prices.round_words and words(GARBLED) < words(DIGITS) else DIGITS
+
+
 def _cost(
+    prices: Prices,
     levels: Sequence[LevelSums],
     numbers: NumberFormat,
     learning_rate: float,  # noqa: ARG001
     importance: str = "none",
 ) -> Cost:
     roots, is_monotone = levels[0].gradient.size, levels[0].turns is not None
-    return leaf_weights_cost(len(levels), numbers, roots, importance, is_monotone=is_monotone)
+    depth = len(levels)
+    return leaf_weights_cost(depth, numbers, prices, roots, importance, is_monotone=is_monotone)
 
 
 @protocol(
-    cost=_cost,
+    priced=_cost,
     opens=COMPOSED,
     source="xgboost 3.2: CalcSplitGain, CalcWeight, gamma as in UpdatePosition",
     ideal=None,
@@ -155,10 +187,10 @@ def leaf_weights(
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
-    values = node_values(party, levels, numbers, learning_rate)
     depth, (roots,) = len(levels), levels[0].gradient.shape
-    split = _all_split(party, values.stops, depth, roots)
-    last = split[-1]
+    carries = _carries(depth, numbers, roots, levels[0].turns is not None, party.prices)
+    values = node_values(party, levels, numbers, learning_rate, carries)
+    split, last = values.split, values.split[-1]
     # A path ends at the one node that does not split while all above it do, or at a leaf.
     above = [
         constant_bits(party, True, (), roots),
@@ -210,7 +242,11 @@ def _all_split(party: Party, stops: SharedBits, depth: int, roots: int) -> list[
 
 
 def node_values(
-    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, learning_rate: float
+    party: Party,
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,
+    carries: Carries = DIGITS,
 ) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
     gradient, hessian = (
@@ -226,6 +262,7 @@ def node_values(
         Shared.stack([hessian, left_hessian, hessian - left_hessian]),
         numbers,
         False,
+        carries,
     )
 
     fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
@@ -244,8 +281,12 @@ def node_values(
             values, leaves = bounded(party, -weights[0], -weights[1:], turns)
             own, below = -values, Shared.stack([-leaves[0::2], -leaves[1::2]])
         every = Shared.concatenate([own, below.reshape(-1)])
-        return leaf_values(party, every, numbers, learning_rate, more_bits)
+        return leaf_values(party, every, numbers, learning_rate, more_bits, carries)
 
-    stops, values = together(party, lambda part: is_negative(part, beyond), read)
+    def stopped(party: Party) -> tuple[SharedBits, list[SharedBits]]:
+        stops = is_negative(party, beyond, carries=carries)
+        return stops, _all_split(party, stops, len(levels), levels[0].gradient.size)
+
+    (stops, split), values = together(party, stopped, read)
     below = values[nodes:].reshape(2, last)
-    return NodeValues(stops, gain, values[:nodes], below[0], below[1])
+    return NodeValues(stops, split, gain, values[:nodes], below[0], below[1])

@@ -26,7 +26,15 @@ from securexgb.arith.fixedpoint import (
     SUM_BITS,
     NumberFormat,
 )
-from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
+from securexgb.mpc.compare import (
+    DIGITS,
+    Carries,
+    all_cost,
+    all_of,
+    at_least,
+    is_negative,
+    not_bits,
+)
 from securexgb.mpc.convert import (
     bits_cost,
     highest_bit,
@@ -35,6 +43,7 @@ from securexgb.mpc.convert import (
     to_arithmetic,
     to_bits,
 )
+from securexgb.mpc.garbled.carries import GARBLED, marked_bits, marked_bits_cost
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost, multiply, product_cost
 from securexgb.mpc.numbers.divide import (
@@ -84,15 +93,17 @@ _CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
 _STEP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 
 
-def weights_cost(rows: int, count: int, numbers: NumberFormat, all_or_none: bool) -> Cost:
+def weights_cost(
+    rows: int, count: int, numbers: NumberFormat, all_or_none: bool, carries: Carries = DIGITS
+) -> Cost:
     """Cost of ``weigh`` for (rows, count) sums."""
     quotients, end = rows * count, _End.of(numbers)
     words = words_per(quotients)
-    total = _threshold_cost(quotients, numbers.reg_alpha)
-    tests = carry_cost(DENOMINATOR_BITS, quotients)
+    total = _threshold_cost(quotients, numbers.reg_alpha, carries)
+    marks = _marks_cost(quotients, numbers, carries)
     if end:
-        tests = tests.at_once(carry_cost(end.width - 1, 2 * quotients))
-    total += bits_cost(DENOMINATOR_BITS, words).at_once(tests)
+        marks = marks.at_once(carries.cost(end.width - 1, 2 * quotients))
+    total += marks
     kept = all_cost(rows, words_per(count)) if all_or_none else Cost()
     kept += gate_cost(2, words) if end else Cost()
     choice = multiplex_shared_cost(quotients)
@@ -101,21 +112,39 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, all_or_none: bool
         if end.square is not None:
             choice = choice.at_once(multiplex_shared_cost(2 * quotients))
     kept += choice
-    total += highest_cost(DENOMINATOR_BITS, words).at_once(kept)
+    highest = highest_cost(DENOMINATOR_BITS, words) if carries == DIGITS else Cost()
+    total += highest.at_once(kept)
     ends = times_late_cost(quotients).at_once(lift_cost(words))
-    return total + quotient_cost(quotients) + ends
+    return total + quotient_cost(quotients, carries) + ends
+
+
+def _least(numbers: NumberFormat) -> int:
+    """Of H + lambda, for a weight to count."""
+    return numbers.min_child_weight + numbers.reg_lambda
+
+
+def _marks_cost(count: int, numbers: NumberFormat, carries: Carries) -> Cost:
+    if carries == GARBLED:
+        return marked_bits_cost(count, DENOMINATOR_BITS, _least(numbers))
+    tests = carries.cost(DENOMINATOR_BITS, count)
+    return bits_cost(DENOMINATOR_BITS, words_per(count)).at_once(tests)
 
 
 @protocol(
-    cost=lambda gradient, hessian, numbers, all_or_none: weights_cost(
-        gradient.shape[0], gradient.shape[1], numbers, all_or_none
+    cost=lambda gradient, hessian, numbers, all_or_none, carries=DIGITS: weights_cost(
+        gradient.shape[0], gradient.shape[1], numbers, all_or_none, carries
     ),
     opens=COMPOSED,
     source="xgboost 3.2: CalcWeight, CalcGain",
     ideal=None,
 )
 def weigh(
-    party: Party, gradient: Shared, hessian: Shared, numbers: NumberFormat, all_or_none: bool
+    party: Party,
+    gradient: Shared,
+    hessian: Shared,
+    numbers: NumberFormat,
+    all_or_none: bool,
+    carries: Carries = DIGITS,
 ) -> tuple[Shared, Shared]:
     """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
 
@@ -124,15 +153,12 @@ def weigh(
     """
     shape, h, end = hessian.shape, hessian.reshape(-1), _End.of(numbers)
     below = h + constant(party, numbers.reg_lambda, h.shape)
-    test = h - constant(party, numbers.min_child_weight, h.shape)
-    short = soft_threshold(party, gradient.reshape(-1), numbers.reg_alpha)
-    bits, beyond, light = together(
+    short = soft_threshold(party, gradient.reshape(-1), numbers.reg_alpha, carries)
+    (bits, known, passed), beyond = together(
         party,
-        lambda part: to_bits(part, below, DENOMINATOR_BITS),
-        lambda part: _beyond(part, short, below, end) if end else None,
-        lambda part: is_negative(part, test, DENOMINATOR_BITS + 1),
+        lambda part: _denominators(part, h, numbers, carries),
+        lambda part: _beyond(part, short, below, end, carries) if end else None,
     )
-    passed = not_bits(party, light)
 
     def kept(party: Party) -> tuple[Shared, Shared, Shared]:
         counts = _in_all_rows(party, passed, shape[0]) if all_or_none else passed
@@ -142,13 +168,32 @@ def weigh(
         ended = and_broadcast(party, counts, beyond)
         return _kept(party, (short, below), counts ^ ended.xor_all(), ended, end)
 
-    marks, (above, ends, more) = together(party, lambda part: highest_bit(part, bits), kept)
-    quotient, carry = divide(party, above, below, bits, marks)
+    marks, (above, ends, more) = together(
+        party, lambda part: highest_bit(part, bits) if known is None else known, kept
+    )
+    quotient, carry = divide(party, above, below, bits, marks, carries)
     late = quotient + ends, carry
     scores, weights = together(
         party, lambda part: times_late(part, late, short), lambda part: in_time(part, late)
     )
     return weights.reshape(*shape), (scores + more).reshape(*shape)
+
+
+def _denominators(
+    party: Party, h: Shared, numbers: NumberFormat, carries: Carries
+) -> tuple[SharedBits, SharedBits | None, SharedBits]:
+    """Of H + lambda: its bits, a mark of the highest where that is found as well, and whether H
+    reaches min_child_weight."""
+    below = h + constant(party, numbers.reg_lambda, h.shape)
+    if carries == GARBLED:
+        return marked_bits(party, below, DENOMINATOR_BITS, _least(numbers))
+    test = h - constant(party, numbers.min_child_weight, h.shape)
+    bits, light = together(
+        party,
+        lambda part: to_bits(part, below, DENOMINATOR_BITS),
+        lambda part: is_negative(part, test, DENOMINATOR_BITS + 1, carries),
+    )
+    return bits, None, not_bits(party, light)
 
 
 def needs_clip(numbers: NumberFormat) -> bool:
@@ -157,11 +202,11 @@ def needs_clip(numbers: NumberFormat) -> bool:
     return least * _MOST < 1 << (numbers.signed_bits - 1)
 
 
-def _beyond(party: Party, x: Shared, a: Shared, end: _End) -> SharedBits:
+def _beyond(party: Party, x: Shared, a: Shared, end: _End, carries: Carries) -> SharedBits:
     """Whether x / a is beyond the end above, and below: (2, n); |x| < 2^SUM_BITS, 0 <= a < 2^30."""
     limit, scaled = a.scale(end.factor), x.scale(1 << end.shift)
     gaps = Shared.concatenate([limit - scaled, limit + scaled])
-    return is_negative(party, gaps, end.width).rows(2)
+    return is_negative(party, gaps, end.width, carries).rows(2)
 
 
 def _in_all_rows(party: Party, passed: SharedBits, rows: int) -> SharedBits:
@@ -199,27 +244,31 @@ def _chosen(party: Party, bits: SharedBits, x: Shared) -> Shared:
     return multiplex_shared(party, bits[None], x.reshape(1, 1, -1))[0, 0]
 
 
-def _threshold_cost(count: int, alpha: int) -> Cost:
+def _threshold_cost(count: int, alpha: int, carries: Carries) -> Cost:
     if alpha == 0:
         return Cost()
     words = 2 * words_per(count)
-    return carry_cost(SUM_BITS + 2, 64 * words) + lift_cost(words) + product_cost(2 * count)
+    tests = 64 * words if carries == DIGITS else 2 * count
+    return carries.cost(SUM_BITS + 2, tests) + lift_cost(words) + product_cost(2 * count)
 
 
 @protocol(
-    cost=lambda x, alpha: _threshold_cost(x.size, alpha),
+    cost=lambda x, alpha, carries=DIGITS: _threshold_cost(x.size, alpha, carries),
     opens=COMPOSED,
     source="xgboost 3.2: ThresholdL1",
     ideal=None,
 )
-def soft_threshold(party: Party, x: Shared, alpha: int) -> Shared:
+def soft_threshold(party: Party, x: Shared, alpha: int, carries: Carries = DIGITS) -> Shared:
     """T(x) = sign(x) max(|x| - alpha, 0), flat ``x``; |x|, alpha <= 2^SUM_BITS."""
     if alpha == 0:
         return x
     limit = constant(party, alpha, x.shape)
     above, below = x - limit, x + limit
-    tests = filled(party, Shared.stack([above, -below]))
-    passed = at_least(party, tests, Shared.zeros(*tests.shape), SUM_BITS + 3)
-    flags = to_arithmetic(party, passed.cut(2, x.size))
+    tests = Shared.stack([above, -below])
+    if carries == DIGITS:  # whole words, which are cut at once
+        tests = filled(party, tests)
+    passed = at_least(party, tests, Shared.zeros(*tests.shape), SUM_BITS + 3, carries)
+    in_rows = passed.cut(2, x.size) if carries == DIGITS else passed.rows(2)
+    flags = to_arithmetic(party, in_rows)
     kept = multiply(party, flags, Shared.stack([above, below]))
     return kept.sum(axis=0)

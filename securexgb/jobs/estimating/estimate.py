@@ -243,8 +243,8 @@ class _Estimating:
 
     def all(self) -> Estimate:
         job, memory = self.job, memory_of(self.job, self.rank)
-        first = online.tree_costs(job, is_first=True)
-        later = online.tree_costs(job)
+        first = online.tree_costs(job, self.link.round_words, is_first=True)
+        later = online.tree_costs(job, self.link.round_words)
         metrics = online.evaluation_cost(job)
         budgets = [_sum(first).correlations, _sum(later).correlations]
         closing = online.closing_cost(job)

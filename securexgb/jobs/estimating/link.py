@@ -26,6 +26,9 @@ _LEAST, _MOST = 1e-6, 1e6
 """Seconds of a round that are believed."""
 OWN_SECONDS = 0.2e-3
 """Of a round without any link: they count as work, see ``machine``."""
+FAR_SECONDS = 5e-3
+"""Rounds that take less are no reason to send more words: what they save is not more than what the
+words take of the processor, and a busy machine adds as much to what is measured."""
 _SAID = struct.Struct("<dd")
 _UNITS = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 _PATTERN = re.compile(r"([0-9.]+) ?(kbit|mbit|gbit)(?:/s)? ?/ ?([0-9.]+) ?ms", re.IGNORECASE)
@@ -57,6 +60,13 @@ class Link:
     def seconds(self, rounds: int, bytes_one_way: float) -> float:
         """What so many rounds and bytes (of the direction that has more) take on it."""
         return rounds * self.latency + bytes_one_way * 8 / self.bits_a_second
+
+    @property
+    def round_words(self) -> int:
+        """What protocols choose by, see ``correlations.prices``."""
+        if self.latency < FAR_SECONDS:
+            return 0
+        return int(self.latency * self.bits_a_second / 64)
 
     def __str__(self) -> str:
         rate, unit = self.bits_a_second / 1e6, "Mbit/s"

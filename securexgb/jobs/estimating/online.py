@@ -73,17 +73,20 @@ def closing_cost(job: Job) -> Cost:
     return cost + Cost().at_once(*(metric_cost("auc", one, whole) for one in sampled))
 
 
-def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:
+def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dict[str, Cost]:
     """Cost of a round by what it is for, without metrics; who owns which split does not matter to
     the sums.
 
+    ``round_words``: of the link, by which a training by command chooses protocols.
     ``is_first``: of the first round, whose gradients the label party makes by itself.
     """
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = sampled_count(params, layout)
-    prices, rows, more = job.method.prices, job.rows, job.evaluation_rows
+    rows, more = job.rows, job.evaluation_rows
+    measured = round_words if job.by_command else 0
+    prices = replace(job.method.prices, round_words=measured)
     parts = dict[str, Cost]()
     if job.has_trees:
         parts = {"stopping": _STOP} | tree_parts(params, layout, used, owned, prices, noise_bits)

@@ -9,7 +9,6 @@ average where a unit is more than they are worth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +17,9 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
 from securexgb.mpc.numbers.magnitude import Index
-from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
-from securexgb.mpc.party import Party
+from securexgb.mpc.numbers.table import Lookups, Place, Tables, entries_cost
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared
 
 COIN_BITS = 32
 """Fraction bits of a coin."""
@@ -35,7 +33,10 @@ _NEAREST_BITS = 9
 
 @dataclass(frozen=True)
 class Steps:
-    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
+    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c.
+
+    The upper GATED bits of a are looked up last; the others go with b and with c.
+    """
 
     high: int
     middle: int
@@ -46,28 +47,22 @@ class Steps:
         return self.high + self.middle + self.low
 
     @property
-    def widths(self) -> tuple[int, int, int]:
-        """Bits of a, b and c, the parts that tables are looked up by."""
-        return self.high, self.middle, self.low
+    def widths(self) -> tuple[int, int, int, int]:
+        """Bits of c, b, and of both parts of a, by which tables are looked up."""
+        return self.low, self.middle, self.high - GATED, GATED
 
     def index(self, range_bits: int) -> Index:
         """Steps of |x| < 16."""
-        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
-
-    def look_up(
-        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
-    ) -> tuple[SharedBits, ...]:
-        """Entries of the values and of what is added."""
-        cut = self.low + self.middle
-        parts = index[cut:], index[self.low : cut], index[: self.low]
-        return lookups(party, parts, tables, runs)
+        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.widths, range_bits)
 
     def cost(self, widths: tuple[int, ...], words: int) -> Cost:
-        """Cost of these look-ups for 64 * ``words`` elements."""
-        return lookups_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
+        """Cost of ``entries_of`` both tables of entries of so many bits, for 64 * ``words``
+        elements, by the marks of the parts."""
+        return entries_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
 
 
-VALUE, MORE = Place(low=0, high=1), Place(low=0, high=2)
+GATED = 3
+VALUE, MORE = Place(low=1, between=2, high=3), Place(low=0, between=2, high=3)
 FINE, COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
 
 
@@ -126,7 +121,8 @@ def lengths_of(parts: tuple[Integers, Integers]) -> tuple[int, int]:
 
 def tables_of(cells: Integers, out_bits: int, place: Place) -> Tables:
     """Of cells (classes, a, b), or (classes, a, c)."""
-    return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
+    entries = cells.reshape(len(cells), 1 << GATED, -1)
+    return Tables(entries.view(np.uint64), out_bits, place)
 
 
 def by_class(rows: int, classes: int, times: int = 1) -> tuple[Integers, tuple[int, ...]]:

@@ -19,6 +19,7 @@ in (1, 2] has 20 fraction bits; their product is below 2^62.
 from __future__ import annotations
 
 from securexgb.arith.bits import words_per
+from securexgb.mpc.compare import DIGITS, Carries
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiplex import (
     both_set,
@@ -55,32 +56,38 @@ _LAST_SHIFT = DENOMINATOR_BITS + _SQUARE_BITS - _RECIPROCAL_BITS
 _QUOTIENT_SHIFT = DENOMINATOR_BITS + _RECIPROCAL_BITS - QUOTIENT_BITS
 
 
-def quotient_cost(count: int) -> Cost:
+def quotient_cost(count: int, carries: Carries = DIGITS) -> Cost:
     """Cost of ``divide`` for so many quotients."""
     words = words_per(count)
     marks = lift_cost(DENOMINATOR_BITS * words).at_once(and_cost((DENOMINATOR_BITS - 1) * words))
-    power = marks + product_cost(2 * count)
-    return (
-        power + reciprocal_cost(count) + times_late_cost(count) + late_cost(_QUOTIENT_SHIFT, count)
-    )
+    total = marks + product_cost(2 * count) + reciprocal_cost(count, carries)
+    return total + times_late_cost(count) + late_cost(_QUOTIENT_SHIFT, count, carries)
 
 
-def reciprocal_cost(count: int) -> Cost:
+def reciprocal_cost(count: int, carries: Carries = DIGITS) -> Cost:
     """Cost of ``reciprocal`` for so many denominators."""
-    line = multiplex_shared_cost(count) + product_cost(count) + late_cost(_LINE_BITS, count)
+    line = multiplex_shared_cost(count) + product_cost(count)
+    line += late_cost(_LINE_BITS, count, carries)
     steps = product_cost(2 * count).at_once(multiplex_shared_cost(count, (64, 64)))
-    steps += late_cost(_LINE_BITS, 2 * count)
+    steps += late_cost(_LINE_BITS, 2 * count, carries)
     last = product_cost(count).at_once(multiplex_shared_cost(2 * count), both_set_cost(count))
-    return line + steps + last + late_cost(_LAST_SHIFT, count)
+    return line + steps + last + late_cost(_LAST_SHIFT, count, carries)
 
 
 @protocol(
-    cost=lambda x, a, bits, marks: quotient_cost(x.size),
+    cost=lambda x, a, bits, marks, carries=DIGITS: quotient_cost(x.size, carries),
     opens=COMPOSED,
     source="Goldschmidt, MIT 1964, on a denominator normalised in boolean shares",
     ideal=None,
 )
-def divide(party: Party, x: Shared, a: Shared, bits: SharedBits, marks: SharedBits) -> Late:
+def divide(
+    party: Party,
+    x: Shared,
+    a: Shared,
+    bits: SharedBits,
+    marks: SharedBits,
+    carries: Carries = DIGITS,
+) -> Late:
     """x / a with 19 fraction bits, to the nearest; 0 where x = 0 or a = 0.
 
     ``x`` (n,) signed, |x| < 2^30 and |x / a| <= 2^11; ``a`` (n,); ``bits`` (30, n): the
@@ -94,17 +101,18 @@ def divide(party: Party, x: Shared, a: Shared, bits: SharedBits, marks: SharedBi
     weights = [[1 << (DENOMINATOR_BITS - 1 - position)] for position in range(DENOMINATOR_BITS)]
     power = flags.scale(weights).sum(axis=0)
     scaled = multiply(party, Shared.stack([x, a]), Shared.stack([power, power]))
-    product = times_late(party, reciprocal(party, scaled[1], below.xor_all()), scaled[0])
-    return shift(party, half_up(party, product, _QUOTIENT_SHIFT), _QUOTIENT_SHIFT)
+    inverse = reciprocal(party, scaled[1], below.xor_all(), carries)
+    product = half_up(party, times_late(party, inverse, scaled[0]), _QUOTIENT_SHIFT)
+    return shift(party, product, _QUOTIENT_SHIFT, carries)
 
 
 @protocol(
-    cost=lambda y, upper: reciprocal_cost(y.size),
+    cost=lambda y, upper, carries=DIGITS: reciprocal_cost(y.size, carries),
     opens=COMPOSED,
     source="Goldschmidt, MIT 1964",
     ideal=None,
 )
-def reciprocal(party: Party, y: Shared, upper: SharedBits) -> Late:
+def reciprocal(party: Party, y: Shared, upper: SharedBits, carries: Carries = DIGITS) -> Late:
     """1/y with 20 fraction bits for y in [2^29, 2^30); meaningless, but defined, for y = 0.
 
     ``upper`` (n,): whether y is 3/4 or more.
@@ -113,7 +121,7 @@ def reciprocal(party: Party, y: Shared, upper: SharedBits) -> Late:
     gap = constant(party, _HIGH_LINE - _LOW_LINE, y.shape) + y.scale(2)
     chosen = multiplex_shared(party, upper[None], gap.reshape(1, 1, -1))[0, 0]
     line = constant(party, _LOW_LINE, y.shape) - y.scale(5) + chosen
-    words, carry = shift(party, multiply(party, y, line), _LINE_BITS)
+    words, carry = shift(party, multiply(party, y, line), _LINE_BITS, carries)
     # The error is this one, or one less: line (1 + error), and the error's square.
     error = one - words
     unit = constant(party, 1, y.shape)
@@ -126,19 +134,19 @@ def reciprocal(party: Party, y: Shared, upper: SharedBits) -> Late:
             part, carry[None], Shared.stack([-line, unit - error.scale(2)])[None], (64, 64)
         ),
     )
-    words, carry = shift(party, (products + less[0]).reshape(-1), _LINE_BITS)
+    words, carry = shift(party, (products + less[0]).reshape(-1), _LINE_BITS, carries)
     better, square = words.reshape(2, -1)[0], words.reshape(2, -1)[1]
-    carries = carry.rows(2)
+    more_of = carry.rows(2)
     rest = constant(party, (1 << _SQUARE_BITS) + _MIDDLE, y.shape) + square
     # Both factors are these, or one more.
     product, more, most = together(
         party,
         lambda part: multiply(part, better, rest),
-        lambda part: multiplex_shared(part, carries, Shared.stack([rest, better])[:, None]),
-        lambda part: both_set(part, carries[0], carries[1]),
+        lambda part: multiplex_shared(part, more_of, Shared.stack([rest, better])[:, None]),
+        lambda part: both_set(part, more_of[0], more_of[1]),
     )
     whole = product + more[0, 0] + more[1, 0] + most
-    return shift(party, half_up(party, whole, _LAST_SHIFT), _LAST_SHIFT)
+    return shift(party, half_up(party, whole, _LAST_SHIFT), _LAST_SHIFT, carries)
 
 
 def quotient_by_one(x: int) -> int:

@@ -26,7 +26,6 @@ from securexgb.arith.exponential import VALUE_BITS, exponential, power_of_e
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.numbers.curves import (
     COARSE,
     FINE,
@@ -41,7 +40,8 @@ from securexgb.mpc.numbers.curves import (
 )
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.magnitude import Index, magnitude, magnitude_cost
-from securexgb.mpc.numbers.table import Lookups, Tables, lookups_cost
+from securexgb.mpc.numbers.marked import kept, kept_cost
+from securexgb.mpc.numbers.table import Lookups, Tables, entries_cost, entries_of
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
@@ -64,7 +64,7 @@ class Window:
         """Steps of t = top - x."""
         bits = MARGIN_BITS + self.scale_bits
         whole = max(math.ceil(self.bound) + abs(self.top) + 1, 1 << LIMIT_BITS + 1)
-        return Index(bits + LIMIT_BITS - steps.bits, steps.bits, bits + whole.bit_length() + 1)
+        return Index(bits + LIMIT_BITS - steps.bits, steps.widths, bits + whole.bit_length() + 1)
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def exp_table(
 def exponentials_cost(shape: ExpShape, window: Window, count: int) -> Cost:
     """Cost of ``exponentials`` for so many numbers."""
     words, index = words_per(count), window.index(shape.steps)
-    cost = magnitude_cost(index, count) + gate_cost(index.bits, words)
-    cost += lookups_cost(shape.lookups, words)
+    cost = magnitude_cost(index, count) + kept_cost(index.parts, words)
+    cost += entries_cost(shape.lookups, words)
     return cost + numbers_cost(shape.numbers, words)
 
 
@@ -162,8 +162,8 @@ def exponentials(party: Party, x: Shared, table: ExpTable) -> Shared:
     order, runs = by_class(x.size, len(table.tables[0].entries))
     shape, window = table.shape, table.window
     top = constant(party, window.top << MARGIN_BITS + window.scale_bits, x.shape)
-    above, step = magnitude(party, (top - x)[order], window.index(shape.steps))
-    step = and_broadcast(party, not_bits(party, above), step)
-    found = [bits.words for bits in shape.steps.look_up(party, step, table.tables, runs)]
+    above, marks = magnitude(party, (top - x)[order], window.index(shape.steps))
+    below = kept(party, not_bits(party, above), marks, 0)
+    found = [bits.words for bits in entries_of(party, below, table.tables, runs)]
     bits = SharedBits(np.concatenate(found), x.size)
     return in_row_order(lift_numbers(party, bits, shape.numbers), order)

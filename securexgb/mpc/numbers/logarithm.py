@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -43,13 +44,12 @@ LOG_BITS = 15
 MANTISSA_BITS = 14
 _LOW, _MIDDLE, _HIGH = 5, 5, 4
 _SLOPE_BITS = 7
-_GATED = 3
-"""Upper bits of a that are looked up last, behind gates that both tables share; its lowest bit goes
-with b and with c: the cheapest of all cuts."""
-_WITH = _HIGH - _GATED
+_GATED = 2
+"""Upper bits of a that are looked up last, behind gates that both tables share; its others go with
+b and with c: the cheapest of all cuts."""
 _LOOKUPS = Lookups(
-    widths=(_LOW + _WITH, _MIDDLE + _WITH, _GATED),
-    places=(Place(low=1, high=2), Place(low=0, high=2)),
+    widths=(_LOW, _MIDDLE, _HIGH - _GATED, _GATED),
+    places=(Place(low=1, between=2, high=3), Place(low=0, between=2, high=3)),
     out_bits=(LOG_BITS, _SLOPE_BITS),
 )
 Group = tuple[int, tuple[int, ...]]
@@ -197,9 +197,8 @@ def log2_bits(party: Party, found: Normalised) -> tuple[SharedBits, ...]:
     """
     mantissas, (numbers, words) = found.mantissas.words, found.above.words.shape
     flat = SharedBits(mantissas.reshape(MANTISSA_BITS, -1), numbers * words * WORD)
-    cut = MANTISSA_BITS - _HIGH, MANTISSA_BITS - _GATED
-    c, b, a = flat[:_LOW], flat[_LOW : cut[1]], flat[cut[1] :]
-    parts = SharedBits.concatenate([c, flat[cut[0] : cut[1]]]), b, a
+    ends = [0, *accumulate(_LOOKUPS.widths)]
+    parts = [flat[at:to] for at, to in pairwise(ends)]
     base, slope = (
         found.words.reshape(-1, numbers, words)
         for found in lookups(party, parts, _tables(), (flat.count,))

@@ -2,13 +2,14 @@
 
 x = x0 + x1 has a low part (below the table's step), a middle part (the index) and a high
 part, which is 0 or -1 where x is inside. Of the low part only the carry matters, of the
-middle part every sum bit, of the high part the sign and whether it is 0 or -1. With h0, h1
+middle part which number it is, of the high part the sign and whether it is 0 or -1. With h0, h1
 the parties' own high parts and c the carry into them that is h0 + h1 = -c or -c - 1: 0 and -2
 are equalities of private numbers (``mpc.numbers.signs``), -1 lets a carry through all its bits. All
-parts are taken digit by digit.
+parts are taken digit by digit; the middle part's digits one after the other, as marks
+(``mpc.numbers.marked``), by which tables are looked up.
 
-Negative numbers are mirrored by one's complement, ~x = -x - 1, which is free; the index
-outside the range is all ones.
+Negative numbers are mirrored by one's complement, ~x = -x - 1, which turns the marks of each
+digit; the index outside the range is all ones.
 """
 
 from __future__ import annotations
@@ -19,26 +20,33 @@ from itertools import pairwise
 import numpy as np
 
 from securexgb.arith.bits import to_slices, words_per
-from securexgb.correlations.digits import DIGIT
 from securexgb.mpc.circuits.carries import (
     Network,
     fold,
     join_carries,
     network_cost,
-    prefix,
     side_by_side,
 )
-from securexgb.mpc.compare import not_bits, plain_bits, signed
+from securexgb.mpc.compare import plain_bits, signed
 from securexgb.mpc.digits import (
     CARRIES,
-    SUMS,
-    Digits,
     digit_cost,
     digit_tables,
     digits_in,
     own_digits,
 )
 from securexgb.mpc.multiply import and_broadcast, gate_cost
+from securexgb.mpc.numbers.marked import (
+    composed,
+    composed_cost,
+    digit_widths,
+    kept,
+    kept_cost,
+    marked_cost,
+    marked_sums,
+    mirrored,
+    mirrored_cost,
+)
 from securexgb.mpc.numbers.signs import sign_tables, signs_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
@@ -51,15 +59,20 @@ RANGE_BITS = 46
 
 @dataclass(frozen=True)
 class Index:
-    """Which bits of a number are an index: ``bits`` of them from ``step_bits`` on.
+    """Which bits of a number are an index: those from ``step_bits`` on, in ``parts`` of so many
+    bits each, lowest first.
 
     Numbers lie within [-2^(range_bits - 1), 2^(range_bits - 1)); at least two of their bits, the
-    sign's included, lie above the index. 1 <= ``step_bits``, ``bits``; ``range_bits`` <= 62.
+    sign's included, lie above the index. 1 <= ``step_bits``, each part; ``range_bits`` <= 62.
     """
 
     step_bits: int
-    bits: int
+    parts: tuple[int, ...]
     range_bits: int = RANGE_BITS
+
+    @property
+    def bits(self) -> int:
+        return sum(self.parts)
 
     @property
     def high_bits(self) -> int:
@@ -67,10 +80,10 @@ class Index:
         return self.range_bits - self.step_bits - self.bits
 
     @property
-    def digits(self) -> tuple[int, int, int, int, int]:
-        """Of the low part, the high one's carries, it as 0 and as -2, and the middle part."""
+    def digits(self) -> tuple[int, int, int, int]:
+        """Of the low part, and of the high one's carries, of it as 0 and as -2."""
         high = digits_in(self.high_bits)
-        return digits_in(self.step_bits), high, high, high, digits_in(self.bits)
+        return digits_in(self.step_bits), high, high, high
 
     @property
     def ends(self) -> list[int]:
@@ -81,35 +94,32 @@ class Index:
         return ends
 
     def network(self) -> Network:
-        """How digits are joined, level by level; of the middle part all prefixes but the last."""
-        ends = self.ends
-        folds = [fold(start, stop) for start, stop in pairwise(ends[:5])]
-        return side_by_side([*folds, prefix(ends[4], ends[5] - 1)])
-
-    @property
-    def behind(self) -> int:
-        """Bits that a carry meets in a digit of the middle part: its sum's, and its way out."""
-        return DIGIT - 1 if self.bits % DIGIT else DIGIT
+        """How digits are joined, level by level."""
+        return side_by_side([fold(start, stop) for start, stop in pairwise(self.ends)])
 
 
 def magnitude_cost(index: Index, count: int) -> Cost:
     """Cost of ``magnitude`` for so many elements."""
-    words, (low, *_, middle) = words_per(count), index.digits
-    cost = digit_cost(low * words, CARRIES).at_once(
-        signs_cost(index.high_bits, words), digit_cost(middle * words, SUMS)
-    )
-    cost += network_cost(index.network(), words)
-    if middle > 1:
-        cost += gate_cost(middle - 1, words)
-    cost += gate_cost(index.behind, middle * words) + gate_cost(2, 2 * words)
-    return cost + gate_cost(index.bits, words)
+    words = words_per(count)
+    cost = digit_cost(index.digits[0] * words, CARRIES)
+    cost = cost.at_once(signs_cost(index.high_bits, words)) + network_cost(index.network(), words)
+    cost += marked_cost(index.bits, words) + gate_cost(2, 2 * words)
+    cost += mirrored_cost(index.bits, words) + kept_cost(digit_widths(index.bits), words)
+    return cost + composed_cost(index.parts, words)
 
 
-def _ideal(x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
-    values = signed(x.words, index.range_bits)
+Marked = tuple[SharedBits, tuple[SharedBits, ...]]
+
+
+def _ideal(x: Shared, index: Index) -> Marked:
+    values = signed(x.words, index.range_bits).reshape(-1)
     indices = np.minimum((values ^ (values >> 63)) >> index.step_bits, (1 << index.bits) - 1)
-    slices = to_slices(indices.view(np.uint64), index.bits)
-    return plain_bits(values < 0), SharedBits(slices, x.size)
+    marks = []
+    for part in index.parts:
+        numbers = np.arange(1 << part)[:, None]
+        marks.append(plain_bits(numbers == indices & (1 << part) - 1))
+        indices >>= part
+    return plain_bits(values < 0), tuple(marks)
 
 
 @protocol(
@@ -118,76 +128,39 @@ def _ideal(x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
     source="docs/protocols.md, tables; digits as in compare",
     ideal=_ideal,
 )
-def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
-    """(negative (n,), number (index.bits, n)) of each x (n,).
+def magnitude(party: Party, x: Shared, index: Index) -> Marked:
+    """(negative (n,), marks (2^part, n) of each part of the number) of each x (n,).
 
     With m = x or, where x is negative, -x - 1, the number is floor(m / 2^step_bits), at most
     2^bits - 1.
     """
     words = x.words.reshape(-1)
-    g, p, within = _tables(party, words, index)
+    g, p = _tables(party, words, index)
     join_carries(party, index.network(), g, p, x.size)
-    low, high, zero, two, _ = (end - 1 for end in index.ends[1:])
-    sums, carry = _middle(party, words, index, (g[low], g[two + 1 :], p[two + 1 :], within))
+    low, high, zero, two = (end - 1 for end in index.ends[1:])
+    into = SharedBits(g[low], x.size)
+    digits, out = marked_sums(party, words >> np.uint64(index.step_bits), index.bits, into)
     sign = to_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
+    carry = out.words
     gates = [p[high], carry]
     behind = [[carry, p[zero] ^ p[two]], [sign, np.zeros_like(carry)]]
     through = and_broadcast(
         party, SharedBits(np.array(gates), x.size), SharedBits(np.array(behind), x.size)
     ).words
-    negative = sign ^ g[high] ^ through[0, 0]
+    negative = SharedBits(sign ^ g[high] ^ through[0, 0], x.size)
     inside = SharedBits(through[1, 0] ^ p[zero] ^ through[0, 1], x.size)
-    found = and_broadcast(party, inside, SharedBits(sums ^ negative, x.size))
-    outside = not_bits(party, inside).words
-    return SharedBits(negative, x.size), SharedBits(found.words ^ outside, x.size)
+    digits = kept(party, inside, mirrored(party, negative, digits), -1)
+    return negative, tuple(composed(party, digits, index.parts))
 
 
-def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Words]:
-    """(g, p) of all digits in the order of ``index.digits``; more of the middle ones (5, d, n)."""
+def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words]:
+    """(g, p) of all digits in the order of ``index.digits``."""
     high = words >> np.uint64(index.step_bits + index.bits)
-    low, signs, middle = together(
+    low, signs = together(
         party,
         lambda part: digit_tables(part, own_digits(part, words, index.step_bits), CARRIES),
         lambda part: sign_tables(part, high, index.high_bits),
-        lambda part: digit_tables(part, _middle_digits(part, words, index), SUMS),
     )
     # Of the equalities only the products count, as of p.
     none = np.zeros_like(signs[0])
-    g = np.concatenate([low[0], signs[0], none, none, middle[0]])
-    p = np.concatenate([low[1], *signs[1:], middle[1]])
-    return g, p, middle[2:]
-
-
-def _middle_digits(party: Party, words: Words, index: Index) -> Digits:
-    """This party's summand of the middle part, filled up from above."""
-    mask = np.uint64((1 << index.bits) - 1)
-    digits = digits_in(index.bits)
-    middle = words >> np.uint64(index.step_bits) & mask
-    free = (1 << DIGIT) - (1 << (index.bits - 1) % DIGIT + 1)
-    return Digits.of(party, middle, [0] * (digits - 1) + [free])
-
-
-def _middle(
-    party: Party, words: Words, index: Index, tables: tuple[Words, Words, Words, Words]
-) -> tuple[Words, Words]:
-    """The middle part's sum bits (bits, n) and the carry out of it.
-
-    ``tables``: the carry into it; g and p, joined for all digits but the last; the carries
-    into bits 1, 2, 3 of each digit, and whether one would reach bits 2 and 3.
-    """
-    into, g, p, within = tables
-    carries = into[None]
-    if len(g) > 1:
-        through = and_broadcast(
-            party, SharedBits(into, words.size), SharedBits(p[:-1], words.size)
-        ).words
-        carries = np.concatenate([carries, g[:-1] ^ through])
-    xors = _middle_digits(party, words, index).bits.swapaxes(0, 1)
-    reach = np.concatenate([xors[:1], within[3:], p[None]])[: index.behind]
-    met = and_broadcast(party, SharedBits(carries, words.size), SharedBits(reach, words.size)).words
-    sums = np.concatenate([xors[:1] ^ carries, xors[1:] ^ within[:3] ^ met[: DIGIT - 1]])
-    # What would be the carry into the bit above the index, or out of the last digit.
-    place = (index.bits - 1) % DIGIT
-    own = within[place, -1] if place < DIGIT - 1 else g[-1]
-    flat = sums.swapaxes(0, 1).reshape(-1, sums.shape[-1])
-    return flat[: index.bits], own ^ met[place, -1]
+    return np.concatenate([low[0], signs[0], none, none]), np.concatenate([low[1], *signs[1:]])

@@ -48,7 +48,7 @@ from securexgb.mpc.numbers.curves import (
 )
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.magnitude import RANGE_BITS, magnitude, magnitude_cost
-from securexgb.mpc.numbers.table import Tables
+from securexgb.mpc.numbers.table import Tables, entries_of
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
@@ -156,9 +156,9 @@ def sigmoid(
     shape, rows = margins.shape, margins.shape[-1]
     order, runs = by_class(rows, len(table.tables[0].entries), margins.size // rows)
     steps = table.shape.steps
-    negative, index = magnitude(party, margins.reshape(-1)[order], steps.index(range_bits))
+    negative, marks = magnitude(party, margins.reshape(-1)[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
-    found = [bits.words for bits in steps.look_up(party, index, table.tables, runs)]
+    found = [bits.words for bits in entries_of(party, marks, table.tables, runs)]
     cuts = [low for low, _ in table.shape.parts]
     p = [words[:low] ^ positive for words, low in zip(found, cuts, strict=True)]
     h = [words[low:] for words, low in zip(found, cuts, strict=True)]
@@ -202,9 +202,9 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
 
     Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
     """
-    negative, index = magnitude(party, margins, FINE.index(range_bits))
+    negative, marks = magnitude(party, margins, FINE.index(range_bits))
     tables, number = _softplus_tables()
-    found = FINE.look_up(party, index, tables, (margins.size,))
+    found = entries_of(party, marks, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     positive = SharedBits.stack([not_bits(party, negative)])
     line = multiplex_shared(party, positive, margins.reshape(1, 1, -1))

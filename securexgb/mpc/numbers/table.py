@@ -8,6 +8,8 @@ the right one through. That is some 2^|j| + 2^|i| (output bits) ands in place of
 
 Tables that are looked up at once may have parts in common, as those of a bipartite table do: the
 marks of a part are made once, and entries of several tables behind the same mark share its gate.
+So do the low parts of several tables that a part between low and high belongs to: each of its
+marks lets those of all of them through.
 
 Marks of several bits are all products of the marks of two parts of them, a tree: the one that
 is cheapest with one round more than the flattest, where a gate and the bits behind it count.
@@ -117,10 +119,19 @@ def marks_cost(widths: tuple[int, ...], words: int) -> Cost:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table's index stands among the parts: the low one and the high one, by number."""
+    """Where a table's index stands among the parts: the low one and the high one, by number.
+
+    ``between``: a part whose bits stand above those of the low one and count with them, or None.
+    """
 
     low: int
     high: int
+    between: int | None = None
+
+    @property
+    def lows(self) -> tuple[int, ...]:
+        """The parts whose marks are made together, the lowest first."""
+        return (self.low,) if self.between is None else (self.low, self.between)
 
 
 @dataclass(frozen=True)
@@ -138,21 +149,30 @@ class Lookups:
             found.setdefault(place.high, []).append(table)
         return found
 
+    def joined(self) -> dict[int, list[int]]:
+        """The low parts behind the marks of each part between, each of them once."""
+        found: dict[int, list[int]] = {}
+        for place in self.places:
+            if place.between is not None and place.low not in found.setdefault(place.between, []):
+                found[place.between].append(place.low)
+        return found
+
+    def entries(self, place: Place) -> tuple[int, int]:
+        """How many values the high part of an index has, and all below it."""
+        return 1 << self.widths[place.high], 1 << sum(self.widths[part] for part in place.lows)
+
 
 def lookups_cost(shape: Lookups, words: int) -> Cost:
     """Cost of ``lookups`` for 64 * ``words`` elements."""
-    gates = [
-        gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
-        for high, tables in shape.behind().items()
-    ]
-    return marks_cost(shape.widths, words) + reduce(Cost.at_once, gates)
+    return marks_cost(shape.widths, words) + entries_cost(shape, words)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tables:
     """Public tables that the index at a place is looked up in: (k, 2^|i|, 2^|j|), one by run.
 
-    The low ``out_bits`` bits of an entry count, 1 to 64.
+    j is the low part, with the one between above it. The low ``out_bits`` bits of an entry count,
+    1 to 64.
     """
 
     entries: Words
@@ -177,7 +197,14 @@ class Tables:
 
 def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
     """What look-ups cost, from what they take."""
-    widths = tuple(part.words.shape[0] for part in parts)
+    return _shape(tuple(part.words.shape[0] for part in parts), tables)
+
+
+def _shape_of_marks(marks: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
+    return _shape(tuple(one.words.shape[0].bit_length() - 1 for one in marks), tables)
+
+
+def _shape(widths: tuple[int, ...], tables: Sequence[Tables]) -> Lookups:
     outs = tuple(one.out_bits for one in tables)
     return Lookups(widths, tuple(one.place for one in tables), outs)
 
@@ -185,12 +212,29 @@ def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
 def _ideal_lookups(
     parts: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
 ) -> tuple[SharedBits, ...]:
-    which = np.repeat(np.arange(len(runs)), runs)
     numbers = [from_slices(part.words, part.count) for part in parts]
+    return _entries(numbers, shape_of(parts, tables), tables, runs)
+
+
+def _ideal_entries(
+    marks: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    numbers = [one.flags().argmax(axis=0).astype(np.uint64) for one in marks]
+    return _entries(numbers, _shape_of_marks(marks, tables), tables, runs)
+
+
+def _entries(
+    numbers: Sequence[Words], shape: Lookups, tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    """For functionalities: the entries at numbers in the clear, of each part."""
+    which = np.repeat(np.arange(len(runs)), runs)
     result = []
     for one in tables:
-        entries = one.entries[which, numbers[one.place.high], numbers[one.place.low]]
-        result.append(SharedBits(to_slices(entries, one.out_bits), parts[0].count))
+        low = numbers[one.place.low]
+        if one.place.between is not None:
+            low = low | numbers[one.place.between] << np.uint64(shape.widths[one.place.low])
+        entries = one.entries[which, numbers[one.place.high], low]
+        result.append(SharedBits(to_slices(entries, one.out_bits), which.size))
     return tuple(result)
 
 
@@ -206,18 +250,46 @@ def lookups(
     """Entries of public tables at shared indices, at once: the bits (out_bits, n) of each.
 
     ``parts``: of the indices, the bits of each lowest first, (width, n); a table's place says which
-    two address it. Elements lie in k ``runs`` one after the other, of so many each, n in all; each
+    address it. Elements lie in k ``runs`` one after the other, of so many each, n in all; each
     has a table of its own at each place. What is sent does not depend on the runs.
     """
-    shape, count = shape_of(parts, tables), parts[0].count
+    return entries_of(party, _marks(party, parts), tables, runs)
+
+
+def entries_cost(shape: Lookups, words: int) -> Cost:
+    """Cost of ``entries_of`` for 64 * ``words`` elements."""
+    gates = [
+        gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
+        for high, tables in shape.behind().items()
+    ]
+    total = Cost()
+    for by, lows in shape.joined().items():
+        behind = sum((1 << shape.widths[k]) - 1 for k in lows)
+        total = total.at_once(gate_cost(behind, ((1 << shape.widths[by]) - 1) * words))
+    return total + reduce(Cost.at_once, gates)
+
+
+@protocol(
+    cost=lambda marks, tables, runs: entries_cost(
+        _shape_of_marks(marks, tables), marks[0].words.shape[1]
+    ),
+    opens=COMPOSED,
+    source="as lookups",
+    ideal=_ideal_entries,
+)
+def entries_of(
+    party: Party, marks: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    """As ``lookups``, from the marks (2^width, n) of the parts."""
+    shape, count = _shape_of_marks(marks, tables), marks[0].count
     if sum(runs) != count:
         raise ValueError(f"runs of {sum(runs)} elements, and {count} to look up")
     for one in tables:
-        sizes = [1 << shape.widths[part] for part in (one.place.high, one.place.low)]
-        if one.entries.shape != (len(runs), *sizes):
-            raise ValueError(f"tables of {one.entries.shape} at a place of {(len(runs), *sizes)}")
-    marks = _marks(party, parts)
-    found = [one.found(marks[one.place.low], runs) for one in tables]
+        size = (len(runs), *shape.entries(one.place))
+        if one.entries.shape != size:
+            raise ValueError(f"tables of {one.entries.shape} at a place of {size}")
+    lows = _joined(party, shape, marks)
+    found = [one.found(lows[one.place.lows], runs) for one in tables]
     groups = shape.behind()
     jobs = [
         (marks[high].words[1:], _behind([found[k][1:] for k in behind]))
@@ -230,6 +302,26 @@ def lookups(
         for k, end in zip(behind, ends, strict=True):
             result[k] = result[k] ^ let_through[end - shape.out_bits[k] : end]
     return tuple(SharedBits(words, count) for words in result)
+
+
+def _joined(
+    party: Party, shape: Lookups, marks: Sequence[SharedBits]
+) -> dict[tuple[int, ...], SharedBits]:
+    """The marks of all low parts that tables have, with what is between."""
+    lows = {(part,): one for part, one in enumerate(marks)}
+    groups, count = shape.joined(), marks[0].count
+    jobs = []
+    for by, parts in groups.items():
+        others = np.concatenate([marks[part].words[1:] for part in parts])
+        jobs.append(product_job(marks[by].words, np.concatenate([others[:1], others])))
+    for (by, parts), through in zip(
+        groups.items(), gates_at_once(party, jobs, count) if jobs else (), strict=True
+    ):
+        ends = np.cumsum([len(marks[part].words) - 1 for part in parts])[:-1]
+        for part, inner in zip(parts, np.split(through, ends), strict=True):
+            joint = complete(marks[part].words, marks[by].words, inner.swapaxes(0, 1))
+            lows[part, by] = SharedBits(joint, count)
+    return lows
 
 
 def _behind(found: Sequence[Words]) -> Words:
@@ -254,11 +346,11 @@ def _marks(party: Party, groups: Sequence[SharedBits]) -> list[SharedBits]:
             marks[group, place, 1] = stacked([not_bits(party, bit).words, bit.words])
     for level in _levels(widths):
         pairs = [_sides(marks, group, product) for group, product in level]
-        jobs = [_job(*sorted(pair, key=len)) for pair in pairs]
+        jobs = [product_job(*sorted(pair, key=len)) for pair in pairs]
         inner = gates_at_once(party, jobs, count)
         for (group, product), (low, high), part in zip(level, pairs, inner, strict=True):
             turned = part if len(low) <= len(high) else part.swapaxes(0, 1)
-            marks[group, product.start, product.width] = _complete(low, high, turned)
+            marks[group, product.start, product.width] = complete(low, high, turned)
     whole = [marks[group, 0, width] for group, width in enumerate(widths)]
     return [SharedBits(words, count) for words in whole]
 
@@ -271,13 +363,13 @@ def _sides(
     return marks.pop((group, start, low)), marks.pop((group, start + low, product.width - low))
 
 
-def _job(few: Words, many: Words) -> tuple[Words, Words]:
-    """Gates and what is behind them: all marks but the first of either side."""
+def product_job(few: Words, many: Words) -> tuple[Words, Words]:
+    """Gates, and what is behind them, for ``complete``: all marks but the first of either side."""
     shape = len(many) - 1, len(few) - 1, many.shape[1]
     return few[1:], np.broadcast_to(many[1:, None], shape)
 
 
-def _complete(low: Words, high: Words, inner: Words) -> Words:
+def complete(low: Words, high: Words, inner: Words) -> Words:
     """All joint marks from those without a zero: sums along a line are the other side's mark."""
     marks = np.empty((len(high), len(low), low.shape[1]), np.uint64)
     marks[1:, 1:] = inner

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb.arith.bits import to_slices, words_per
-from securexgb.mpc.compare import blocks_cost, carry_out, signed
+from securexgb.mpc.compare import DIGITS, Carries, signed
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import multiply, product_cost
@@ -33,43 +33,48 @@ Late = tuple[Shared, SharedBits]
 """Words (n,) and bits that are still to be added to them, which sum up to what is meant."""
 
 
-def late_cost(bits: int, count: int) -> Cost:
+def late_cost(bits: int, count: int, carries: Carries = DIGITS) -> Cost:
     """Cost of ``shift`` by so many bits for so many elements."""
-    return blocks_cost([bits], count).at_once(products_cost([bits], words_per(count)))
+    return carries.cost(bits, count).at_once(products_cost([bits], words_per(count)))
 
 
-def shift_cost(bits: int, count: int, ring_bits: int = 64) -> Cost:
+def shift_cost(bits: int, count: int, ring_bits: int = 64, carries: Carries = DIGITS) -> Cost:
     """Cost of ``truncate`` by so many bits for so many elements."""
     wraps = products_cost([64 - ring_bits + bits], words_per(count))
-    return blocks_cost([bits], count).at_once(wraps) + lift_cost(words_per(count))
+    return carries.cost(bits, count).at_once(wraps) + lift_cost(words_per(count))
 
 
-def _ideal(x: Shared, bits: int, ring_bits: int = 64) -> Shared:
+def _ideal(
+    x: Shared,
+    bits: int,
+    ring_bits: int = 64,
+    carries: Carries = DIGITS,  # noqa: ARG001
+) -> Shared:
     return Shared((signed(x.words, ring_bits) >> np.int64(bits)).view(np.uint64))
 
 
-def _ideal_late(x: Shared, bits: int) -> Late:
+def _ideal_late(x: Shared, bits: int, carries: Carries = DIGITS) -> Late:  # noqa: ARG001
     return _ideal(x, bits), SharedBits.zeros(count=x.size)
 
 
 @protocol(
-    cost=lambda x, bits: late_cost(bits, x.size),
+    cost=lambda x, bits, carries=DIGITS: late_cost(bits, x.size, carries),
     opens="masked digits, tables and gates; masked private bits, uniform",
     source="as truncate",
     ideal=_ideal_late,
 )
-def shift(party: Party, x: Shared, bits: int) -> Late:
+def shift(party: Party, x: Shared, bits: int, carries: Carries = DIGITS) -> Late:
     """As ``truncate``, flat ``x`` (n,), before the carry is added, which is one round less."""
-    return _shifted(party, x, bits, 64)
+    return _shifted(party, x, bits, 64, carries)
 
 
-def _shifted(party: Party, x: Shared, bits: int, ring_bits: int) -> Late:
+def _shifted(party: Party, x: Shared, bits: int, ring_bits: int, carries: Carries) -> Late:
     offset = np.uint64(1 << (ring_bits - 2)) if party.rank == 0 else np.uint64(0)
     words = (x.words + offset) & np.uint64((1 << ring_bits) - 1)
     top = words >> np.uint64(ring_bits - 1)
     carry, both = together(
         party,
-        lambda part: carry_out(part, words, bits),
+        lambda part: carries.out(part, words, bits),
         lambda part: private_products(part, to_slices(top, 1), [64 - ring_bits + bits], words.size)[
             0
         ],
@@ -101,18 +106,21 @@ def in_time(party: Party, late: Late) -> Shared:
 
 
 @protocol(
-    cost=lambda x, bits, ring_bits=64: shift_cost(bits, x.size, ring_bits),
+    cost=lambda x, bits, ring_bits=64, carries=DIGITS: shift_cost(bits, x.size, ring_bits, carries),
     opens="masked digits, tables and gates, masked private bits and those of the conversion, "
     "uniform",
     source="wrap from the highest bits: Dalskov, Escudero, Keller, PoPETs 2020; exact carry added",
     ideal=_ideal,
 )
-def truncate(party: Party, x: Shared, bits: int, ring_bits: int = 64) -> Shared:
+def truncate(
+    party: Party, x: Shared, bits: int, ring_bits: int = 64, carries: Carries = DIGITS
+) -> Shared:
     """floor(x / 2^bits), exact; signed |x| < 2^(ring_bits - 2), 1 <= bits <= ring_bits - 3.
 
     ``x`` is shared modulo 2^ring_bits (64, 32), the result modulo 2^64.
     """
-    return in_time(party, _shifted(party, x.reshape(-1), bits, ring_bits)).reshape(*x.shape)
+    late = _shifted(party, x.reshape(-1), bits, ring_bits, carries)
+    return in_time(party, late).reshape(*x.shape)
 
 
 def half_up(party: Party, x: Shared, bits: int) -> Shared:

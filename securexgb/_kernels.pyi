@@ -101,6 +101,36 @@ def multiplex_take(
 ) -> None:
     """Adds the receiver's share of bit times word to share; all (n,)."""
 
+def halves_offer(
+    gaps: Words,
+    strings: Words,
+    own: Bytes,
+    choices: Words,
+    filling: int,
+    zero: Words,
+    one: Words,
+    key: Words,
+    ring_bits: int,
+) -> tuple[Words, Words, Words]:
+    """The message: flips of own bits (n,), filled up, strings (lines, words) and gaps (lanes, n)
+    masked modulo 2^ring_bits, by messages (1 or 2, n) stretched under the key; and shares of choice
+    times gap and choice times string."""
+
+def halves_accept(
+    came: Words,
+    gaps: Words,
+    strings: Words,
+    own: Bytes,
+    choices: Words,
+    chosen: Words,
+    key: Words,
+    shares: Words,
+    kept: Words,
+    ring_bits: int,
+) -> tuple[Words, Words]:
+    """Shares of bit times gap and bit times string, of both parties', from the other party's
+    message, which is under its key."""
+
 def multiplex_apart_send(
     bits: Bytes, choices: Words, filling: int, words: Words, zero: Words, one: Words, ring_bits: int
 ) -> tuple[Words, Words]:

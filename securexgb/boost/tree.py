@@ -11,6 +11,7 @@ shares of which bins go left, and nobody knows more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -215,8 +216,18 @@ def value_bits(learning_rate: float) -> int:
     A leaf is at most learning_rate times 2^11 and a unit, with 20 fraction bits; ``widen`` takes
     what is below 2^30.
     """
-    most = learning_rate * 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) + 2
-    return 32 if most < 2.0**30 else 64
+    return 32 if _most_leaf(learning_rate) < 2.0**30 else 64
+
+
+def _most_leaf(learning_rate: float) -> float:
+    """What no leaf value reaches, with MARGIN_BITS fraction bits."""
+    return learning_rate * 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) + 2
+
+
+def leaf_bits(learning_rate: float) -> int:
+    """The bits of the smallest ring from which ``widen`` takes a leaf value, whose size is below a
+    quarter of it."""
+    return math.ceil(math.log2(_most_leaf(learning_rate))) + 2
 
 
 def leaf_values_cost(

@@ -111,8 +111,8 @@ class Shared(_Secret):
         return Shared(self.words.cumsum(axis=axis, dtype=np.uint64))
 
     def repeat(self, times: int) -> Shared:
-        """Each element of (n,) so many times, side by side: what all below a node inherit."""
-        return Shared(np.repeat(self.words, times))
+        """Each element of (..., n) so many times, side by side: what all below a node inherit."""
+        return Shared(np.repeat(self.words, times, axis=-1))
 
     @staticmethod
     def zeros(*shape: int) -> Shared:

@@ -22,7 +22,8 @@ import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort
-import securexgb.mpc.strongest  # noqa: F401
+import securexgb.mpc.strongest
+import securexgb.mpc.trees.halves  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
@@ -238,6 +239,7 @@ def _of_mpc(
             (x, x),
             38,
         ),
+        "mpc.trees.halves.halves": (bits(), bits(3), Shared.zeros(4, count), 32),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),

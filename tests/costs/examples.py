@@ -198,6 +198,12 @@ def _apart(draw: Draw) -> Arguments:
     return [(own[0], own[1]), (words[0], words[1]), public(int(draw.choice([38, 64])))]
 
 
+def _halves(draw: Draw) -> Arguments:
+    lanes, count = int(draw.choice([1, 2, 4, 8])), _count(draw)
+    bits = _bits(draw, int(draw.integers(lanes + 1)), count)
+    return [_bits(draw, count), bits, _numbers(draw, lanes, count), public(39)]
+
+
 def _rounding(draw: Draw) -> Arguments:
     how = Rounding(*[(38, 20, 10**6), (40, 20, 1)][int(draw.integers(2))])
     return [_numbers(draw, _count(draw)), public(int(draw.integers(2))), public(how)]
@@ -489,6 +495,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.lift.widen": _widen,
     "mpc.multiplex.multiplex_private": _select,
     "mpc.multiplex.multiplex_apart": _apart,
+    "mpc.trees.halves.halves": _halves,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,

@@ -30,6 +30,7 @@ from securexgb.mpc.packed import packed_words
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.trees.halves import halves
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
 
@@ -121,6 +122,11 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         multiplex_shared,
         lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n + packed(n, 32)],) * 2,
+    ),
+    "halves": (
+        halves,
+        lambda n: [bits(n), bits(1, n), numbers(2, n), public(39)],
+        lambda n: ([n + 64 * words_per(n) + packed(2 * n, 39)],) * 2,
     ),
     # Of three bits the label party receives two; then one number's carry, which it receives too.
     "lift_numbers": (

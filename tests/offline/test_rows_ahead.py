@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 
 from securexgb.arith.bits import unpack_bits
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
 from securexgb.correlations.rows import RowBits, RowShape
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
+from securexgb.offline.rows import rows_ahead
 from securexgb.offline.rows.rows_ahead import RowBitsAhead, session_layouts
 from tests.offline.pairs import both, channels, private
 
 ROWS, FEATURES, BINS, A_ROUND = 130, (3, 2), 5, 7
 SHAPE = RowShape(ROWS, FEATURES, BINS)
+PARTS = slice(40), slice(40, 130), slice(130), slice(7, 10)
+"""Rows of look-ups, one after the other."""
 
 
 class Ends:
@@ -102,3 +106,32 @@ def test_a_session_sends_before_its_first_row_what_its_layouts_say(
         made = [(plan.nodes, plan.groups) for plan in plans if plan is not None]
         assert made == expected
         assert sent == sum(16 + plan.upload_bytes for plan in plans if plan is not None)
+
+
+def test_look_ups_take_of_a_stock_that_is_made_up_in_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that needs more than there is has what it needs made for it, and all are right."""
+    monkeypatch.setattr(rows_ahead, "PIECE", 16)
+    nodes, words = 20, 32
+    tables = [
+        np.random.default_rng(rank).integers(0, 2, (SHAPE.entries[1 - rank], nodes)).astype(bool)
+        for rank in (0, 1)
+    ]
+
+    def one(rank: int, end: Ends) -> list[Words]:
+        fixed = end.rows.fix(SHAPE, tables[rank])
+        end.rows.keep(words)
+        shares = [fixed.shares(drawn(0, rank)[part]) for part in PARTS]
+        end.producer.run(lambda: None)
+        return shares
+
+    found = both(pair(), one)
+    expected = np.zeros((nodes, ROWS), np.bool_)
+    for rank in (0, 1):
+        bits = tables[1 - rank].reshape(FEATURES[rank], BINS, nodes)
+        for column, bins in enumerate(drawn(0, rank).T):
+            expected ^= bits[column][bins].T
+    for own, theirs, rows in zip(*found, PARTS, strict=True):
+        part = expected[:, rows]
+        np.testing.assert_array_equal(unpack_bits(own ^ theirs, part.shape[1]), part)

@@ -7,6 +7,7 @@ mod arguments;
 mod bfv_keys;
 mod digits;
 mod gates;
+mod halves;
 mod lattice;
 mod link;
 mod masks;
@@ -35,6 +36,8 @@ mod _kernels {
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
     #[pymodule_export]
     use super::gates::{gates_close, gates_open};
+    #[pymodule_export]
+    use super::halves::{halves_accept, halves_offer};
     #[pymodule_export]
     use super::lattice::BfvRing;
     #[pymodule_export]

@@ -4,6 +4,7 @@ pub mod beaver;
 pub mod bits;
 pub mod forest;
 pub mod gates;
+pub mod halves;
 pub mod histogram;
 pub mod matrix;
 pub mod prg;

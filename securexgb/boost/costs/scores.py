@@ -16,10 +16,9 @@ from securexgb.boost.predict import (
     Request,
     rounding_steps,
 )
-from securexgb.boost.splits.level import widen_leaves_cost
-from securexgb.boost.tree import value_bits
+from securexgb.boost.splits.hidden_scores import hidden_cost
 from securexgb.hybrid.ckks_scores import Limbs, scores_cost
-from securexgb.mpc.multiplex import multiplex_private_cost, multiplex_shared_cost
+from securexgb.mpc.multiplex import multiplex_private_cost
 from securexgb.mpc.numbers.truncate import shift_cost
 from securexgb.mpc.protocol import Cost
 
@@ -69,11 +68,7 @@ def _of_batch(params: TrainingParams, rows: int, rounds: int) -> Cost:
     if not params.is_hidden:
         marks = rows * trees << params.max_depth
         return multiplex_private_cost(marks, marks, (64,))
-    ring_bits = value_bits(params.most_rate)
-    total = Cost()
-    for level in range(params.max_depth):
-        total += multiplex_shared_cost((trees << level) * rows, (ring_bits,))
-    return total + widen_leaves_cost(trees * rows, params.most_rate)
+    return hidden_cost(trees, params.max_depth, rows, params.most_rate)
 
 
 def _under_ckks(params: TrainingParams, layout: Layout, rows: int, rounds: int) -> Cost:

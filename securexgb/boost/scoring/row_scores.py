@@ -20,12 +20,11 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.predict import check_range, most_margin, opened_margins, rounding_steps
 from securexgb.boost.scoring.forest import Forest
-from securexgb.boost.splits.hidden_scores import HiddenScores
+from securexgb.boost.splits.hidden_scores import HiddenScores, hidden_cost
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.multiplex import (
     multiplex_apart,
     multiplex_private_cost,
-    multiplex_shared_cost,
 )
 from securexgb.mpc.numbers.round_to import Rounding, rounded_to
 from securexgb.mpc.open import open_numbers_to
@@ -119,9 +118,8 @@ class RowScores:
         total = self.rounding.cost(rows * self.model.outputs, 0)
         if self._hidden is not None:
             trees, depth = len(self.model.best_trees), self.model.params.max_depth
-            for level in range(depth):
-                elements = (trees << level) * rows
-                total += multiplex_shared_cost(elements, (self.rounding.ring_bits,))
+            rate, ring_bits = self.model.params.most_rate, self.rounding.ring_bits
+            total += hidden_cost(trees, depth, rows, rate, ring_bits)
             nodes = rows * trees * ((1 << depth) - 1)
             total += Cost(correlations=Budget(row_nodes=nodes))
         if self._forest is not None:

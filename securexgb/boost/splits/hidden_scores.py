@@ -2,8 +2,15 @@
 
 The tables of all trees' nodes are shared, x ^ y of a row's owner P and the other side Q. P bins new
 rows by its own cuts and looks x up by itself; for y a row correlation is made with y itself in the
-place of random bits, once a session, and rows are looked up in it as often as asked. So nothing is
-sent here but for the choice of leaf values, bottom-up, in all trees at once.
+place of random bits, once a session, and rows are looked up in it as often as asked. So both have
+shares of the left bits of every node, and no other message is sent for them.
+
+From the root down, in all trees at once, the node's bit keeps the left or the right half of what
+is below it: of the other nodes' bits and of the leaf values. One shared bit decides about a whole
+half, so each level takes one transfer a tree and direction (``mpc.trees.halves``); bottom-up every
+node would take one. Leaf values go in the smallest ring that holds one where rows are many, for the
+bytes, and are brought to the ring of sums afterwards, in one round more; where rows are few, they
+go in that ring at once.
 """
 
 from __future__ import annotations
@@ -17,13 +24,19 @@ from securexgb.arith.bits import pack_bits
 from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.splits.hidden import HiddenSplits
-from securexgb.boost.splits.level import chosen_leaves, widened_leaves
-from securexgb.boost.tree import HiddenTree, value_bits
+from securexgb.boost.tree import HiddenTree, leaf_bits
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import FixedTables
+from securexgb.mpc.numbers.lift import widen, widen_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.trees.halves import halves, halves_cost
+
+FEW_ROWS = 8
+"""Up to so many rows a round less counts for more than bytes."""
+_MOST_BITS = 63
+"""Of words that halves are kept of."""
 
 
 class HiddenScores:
@@ -38,8 +51,7 @@ class HiddenScores:
     ) -> None:
         trees = [tree for trees in rounds for tree in trees if isinstance(tree, HiddenTree)]
         self._party, self._model, self._rounds = party, model, len(rounds)
-        self._depth = trees[0].depth
-        self._leaves = Shared(np.stack([tree.leaf_values for tree in trees]))
+        self._leaves = Shared(np.stack([tree.leaf_values for tree in trees], axis=1))
         tables = SharedBits(_by_level(trees), len(trees) * trees[0].nodes)
         shape = RowShape(expected, model.layout.columns, model.layout.all_bins)
         self._tables = FixedTables(party, shape, tables)
@@ -48,28 +60,57 @@ class HiddenScores:
         """The sums of leaf values of rows, own columns (n, f): shared (outputs, n), right modulo
         2^ring_bits where that is given."""
         model, rows = self._model, features.shape[0]
-        layout, trees = model.layout, self._leaves.shape[0]
+        layout, trees = model.layout, self._leaves.shape[1]
         bins = Binner(model.cuts, model.categorical).transform(features)
         own = LocalExecutor(bins, layout.all_bins, missing_bin=layout.bins)
-        left = self._tables.left_bits(self._party, own, bins)
-        levels = []
-        for depth in range(self._depth):
-            nodes = slice(trees * ((1 << depth) - 1), trees * ((2 << depth) - 1))
-            levels.append(HiddenSplits(left[nodes]))
-        rate = model.params.most_rate
-        bits = value_bits(rate) if ring_bits is None else ring_bits
-        values = chosen_leaves(self._party, levels, self._leaves, rows, bits)
-        if ring_bits is None:
-            values = widened_leaves(self._party, values, rate)
+        left = self._tables.left_bits(self._party, own, bins).flags()
+        bits = SharedBits(pack_bits(left.reshape(left.shape[0] // trees, -1)), trees * rows)
+        chosen, whole = _rings(rows, model.params.most_rate, ring_bits or 64)
+        values = _descended(self._party, bits, self._leaves.repeat(rows), chosen)
+        if chosen < whole:
+            values = widen(self._party, values, chosen, whole)
         return values.reshape(self._rounds, -1, rows).sum(axis=0)
 
 
+def hidden_cost(trees: int, depth: int, rows: int, rate: float, ring_bits: int = 64) -> Cost:
+    """Cost of ``HiddenScores.margins``, apart from row correlations."""
+    chosen, whole = _rings(rows, rate, ring_bits)
+    total = Cost()
+    for level in reversed(range(depth)):
+        total += halves_cost(trees * rows, (1 << level) - 1, 1 << level, chosen)
+    return total + (widen_cost(chosen, trees * rows, whole) if chosen < whole else Cost())
+
+
+def _rings(rows: int, rate: float, ring_bits: int) -> tuple[int, int]:
+    """In which ring leaf values are chosen, and in which they are wanted; by their bits."""
+    least = leaf_bits(rate)
+    if ring_bits <= least or (rows <= FEW_ROWS and ring_bits <= _MOST_BITS):
+        return ring_bits, ring_bits
+    return least, ring_bits
+
+
+def _descended(party: Party, left: SharedBits, leaves: Shared, ring_bits: int) -> Shared:
+    """The leaf values (n,) that elements reach, one for each tree and row.
+
+    ``left``: of all nodes (2^d - 1, n), level after level; ``leaves`` (2^d, n).
+    """
+    while left.shape[0]:
+        root, below = left[0], left[1:]
+        depths = [(1 << level) - 1 for level in range((below.shape[0] + 2).bit_length() - 2)]
+        halves_of = [
+            [below[2 * at : 3 * at + 1] for at in depths],
+            [below[3 * at + 1 : 4 * at + 2] for at in depths],
+        ]
+        first, second = (SharedBits.concatenate([below[:0], *parts]) for parts in halves_of)
+        middle = leaves.shape[0] // 2
+        right = leaves[middle:]
+        kept, words = halves(party, root, first ^ second, leaves[:middle] - right, ring_bits)
+        left, leaves = kept ^ second, words + right
+    return leaves[0]
+
+
 def _by_level(trees: Sequence[HiddenTree]) -> Words:
-    """Tables of all trees' nodes, level after level, tree after tree: packed along the nodes."""
+    """Tables of all trees' nodes, level after level, place after place: packed along the nodes."""
     flags = [SharedBits(tree.tables, tree.nodes).flags() for tree in trees]
-    parts = [
-        part[..., (1 << depth) - 1 : (2 << depth) - 1]
-        for depth in range(trees[0].depth)
-        for part in flags
-    ]
-    return pack_bits(np.concatenate(parts, axis=-1))
+    nodes = np.stack(flags, axis=-1)  # (columns, bins, nodes, trees)
+    return pack_bits(nodes.reshape(*nodes.shape[:2], -1))

@@ -114,33 +114,37 @@ def lift_numbers(
     return Shared(_widened(party, sums, wraps) if whole else sums)
 
 
-def widen_cost(ring_bits: int, count: int) -> Cost:
+def widen_cost(ring_bits: int, count: int, whole_bits: int = 64) -> Cost:
     """Cost of ``widen`` for so many numbers."""
-    return products_cost([64 - ring_bits], words_per(count))
+    return products_cost([whole_bits - ring_bits], words_per(count))
 
 
 @protocol(
-    cost=lambda x, ring_bits: widen_cost(ring_bits, x.size),
+    cost=lambda x, ring_bits, whole_bits=64: widen_cost(ring_bits, x.size, whole_bits),
     opens="as lift_numbers",
     source="as lift_numbers, its second part",
-    ideal=lambda x, ring_bits: Shared(signed(x.words, ring_bits).view(np.uint64)),
+    ideal=lambda x, ring_bits, whole_bits=64: Shared(signed(x.words, ring_bits).view(np.uint64)),
 )
-def widen(party: Party, x: Shared, ring_bits: int) -> Shared:
-    """Numbers (n,) shared modulo 2^ring_bits, |x| < 2^(ring_bits - 2), in the whole ring."""
+def widen(party: Party, x: Shared, ring_bits: int, whole_bits: int = 64) -> Shared:
+    """Numbers (n,) shared modulo 2^ring_bits, |x| < 2^(ring_bits - 2), in the whole ring.
+
+    Right modulo 2^whole_bits only.
+    """
     bias = 1 << (ring_bits - 2)
     biased = x + constant(party, bias, x.shape)
-    widened = _widened(party, biased.words[None], [64 - ring_bits])[0]
+    widened = _widened(party, biased.words[None], [64 - ring_bits], 64 - whole_bits)[0]
     return Shared(widened) - constant(party, bias, x.shape)
 
 
-def _widened(party: Party, sums: Words, wraps: list[int]) -> Words:
-    """Shares modulo 2^64 of numbers below 2^(R-1), shared modulo 2^R; 64 - R by row."""
+def _widened(party: Party, sums: Words, wraps: list[int], dropped: int = 0) -> Words:
+    """Shares modulo 2^64 of numbers below 2^(R-1), shared modulo 2^R; 64 - R by row. Of the results
+    the highest ``dropped`` bits need not be right."""
     count = sums.shape[1]
     spare = np.array(wraps, np.uint64)[:, None]
     words = sums << spare >> spare
     tops = words >> (np.uint64(63) - spare)
     own = to_slices(tops, 1)[0]
-    both = private_products(party, own, wraps, count)
+    both = private_products(party, own, [wrap - dropped for wrap in wraps], count)
     return words - ((tops - both) << (np.uint64(64) - spare))
 
 

@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits, transposed, unpack_bits
+from securexgb.arith.bits import pack_bits, transposed, unpack_bits, words_per
 from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Words
 from securexgb.correlations.rows import RowBits, RowShape
@@ -36,8 +36,11 @@ FIRST_ROUNDS = 2
 """Rounds of trees in the first batch."""
 MOST_BYTES = 1 << 25
 """A party's shares of a batch, at most, where a round fits: rows times nodes bits."""
-MOST_STOCK = 1 << 12
-"""Words of 64 transfers of one bit that are kept ahead of look-ups, at most."""
+MOST_STOCK = 1 << 14
+"""Words of 64 transfers of one bit that are kept ahead of look-ups, at most: what a look-up needs
+beyond it is made when it comes."""
+PIECE = 1 << 10
+"""Words of the stock that are made at a time: no look-up waits for more."""
 ONE_BIT = 1
 """The width of the transfers that are taken."""
 
@@ -119,13 +122,14 @@ class RowBitsAhead:
                 for layout, part in zip(layouts, parts, strict=True)
             ]
 
-        return FixedRows(self._producer, self._transfer, self._producer.run(work), self._refill)
+        made = self._producer.run(work)
+        return FixedRows(self._producer, self._transfer, made, self._make_up)
 
     def keep(self, words: int) -> None:
         """Keep so many words of transfers in each direction ahead of look-ups, from now on; both
         parties say so at the same place of the program."""
         self._stock = max(self._stock, min(words, MOST_STOCK))
-        self._producer.order(self._refill)
+        self._make_up(self._stock)
 
     @property
     def account(self) -> Account:
@@ -165,12 +169,19 @@ class RowBitsAhead:
         taken, self._spare = _cut(spare, (0, 0), (sent, received)), _cut(spare, (sent, received))
         return taken
 
+    def _make_up(self, words: int) -> None:
+        """Have so many words of the stock made again, a piece at a time, and what was left undone
+        before. The orders follow from public counts: both parties give the same."""
+        for _ in range(-(-words // PIECE)):
+            self._producer.order(self._refill)
+
     def _refill(self) -> None:
-        """In the producer's thread, after a look-up: a new stock, where half of the old is used."""
+        """In the producer's thread: a piece more, where there is room for one."""
         spare = self._spare
         held = 0 if spare is None else min(spare[0].zero.shape[1], spare[1].choices.size)
-        if 2 * held < self._stock:
-            self._spare = self._transfers.transfer(self._stock, self._stock, ONE_BIT)
+        if held + PIECE <= self._stock or held < self._stock < PIECE:
+            made = self._transfers.transfer(PIECE, PIECE, ONE_BIT)
+            self._spare = made if spare is None else _one_after_other(spare, made)
 
 
 class FixedRows:
@@ -181,7 +192,7 @@ class FixedRows:
         producer: Producer,
         transfer: row_bits.Transfers,
         made: list[row_bits.RowBits],
-        after: Callable[[], None],
+        after: Callable[[int], None],
     ) -> None:
         self._producer, self._transfer, self._made = producer, transfer, made
         self._after = after
@@ -196,7 +207,7 @@ class FixedRows:
             return [_joined(shares, part.nodes) for shares, part in parts]
 
         found = self._producer.run(work)
-        self._producer.order(self._after)
+        self._after(words_per(own.shape[0] * sum(part.nodes for part in self._made)))
         return np.concatenate(found)
 
 
@@ -232,6 +243,22 @@ def _cut(
     return (
         SentTransfers(sent.zero[:, out], sent.one[:, out]),
         ReceivedTransfers(received.choices[into], received.chosen[:, into]),
+    )
+
+
+def _one_after_other(
+    first: tuple[SentTransfers, ReceivedTransfers], last: tuple[SentTransfers, ReceivedTransfers]
+) -> tuple[SentTransfers, ReceivedTransfers]:
+    (sent, received), (more_sent, more_received) = first, last
+    return (
+        SentTransfers(
+            np.concatenate([sent.zero, more_sent.zero], axis=1),
+            np.concatenate([sent.one, more_sent.one], axis=1),
+        ),
+        ReceivedTransfers(
+            np.concatenate([received.choices, more_received.choices]),
+            np.concatenate([received.chosen, more_received.chosen], axis=1),
+        ),
     )
 
 

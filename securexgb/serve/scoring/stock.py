@@ -13,6 +13,8 @@ from securexgb.correlations.counting import Budget
 from securexgb.mpc.party import Party
 from securexgb.offline.two_party import TwoPartySource
 
+_BATCH_ROWS = 64
+"""Rows whose correlations are reckoned together: what a batch of a few takes alone is less."""
 LOW_WATER = 0.25
 """Of the stock, below which a replica takes no more requests for now."""
 
@@ -28,7 +30,7 @@ class Stock:
 
     def open(self, scores: RowScores) -> None:
         """One more model; at both ends at the same time."""
-        wanted = scores.cost(1).correlations.times(self._rows)
+        wanted = scores.cost(_BATCH_ROWS).correlations.times(-(-self._rows // _BATCH_ROWS))
         kinds = {*self._kept.counts, *wanted.counts}
         self._kept = Budget(
             {kind: max(wanted[kind], self._kept[kind]) for kind in kinds},

@@ -1,0 +1,1 @@
+"""What goes down trees in shares."""

@@ -19,8 +19,7 @@ An error ends the production; whoever takes next gets it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
@@ -62,7 +61,6 @@ class Producer:
         self.seconds = 0.0
         self.waited_seconds = 0.0
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._held: list[Callable[[], None]] | None = None
         self._progress = threading.Condition()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -74,31 +72,12 @@ class Producer:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        if self._held is None:
-            self._orders.put(work)
-        else:
-            self._held.append(work)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """What is ordered in the block is begun when it ends, or when somebody waits for anything
-        ordered: whose answer is due goes first. Of the thread that orders."""
-        self._held = []
-        try:
-            yield
-        finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        held, self._held = self._held, None
-        for work in held or ():
-            self._orders.put(work)
+        self._orders.put(work)
 
     def wait(self, is_there: Callable[[], bool]) -> None:
         """Until something ordered is there; raises what an order has failed with."""
         if self._failure is None and is_there():
             return
-        self._let_go()
         began = perf_counter()
         try:
             with self._progress:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -78,11 +77,9 @@ class Asked:
 class Gate(Protocol):
     """Budgets and the audit of one replica. Threads may ask at the same time."""
 
-    def admit(self, asked: Asked) -> AbstractContextManager[tuple[str | None, ...]]:
+    def admit(self, asked: Asked) -> tuple[str | None, ...]:
         """For each row None, or which budget refuses it, in words; None, too, where its key is not
-        known. What is admitted is counted and on disk when the block has ended: not before may
-        anything of it be opened. The block may send, and must not wait for anybody; where it
-        raises nothing is counted. FileError at either end of it."""
+        known. What is admitted is counted and on disk when this returns."""
         ...
 
     def close(self) -> None: ...

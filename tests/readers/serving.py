@@ -125,8 +125,7 @@ def _stock(_: Path) -> Prepared:
 def _audit(folder: Path) -> Prepared:
     path, secret = folder / "audit.sqlite", AuditSecret(bytes(32))
     gate = AuditedGate(path, Limits.of(ServeTerms(), Budgets(), "bank"), secret)
-    with gate.admit(Asked("a1", ("c7", "c8"), ("loans", "loans"), False, bytes(16))):
-        pass
+    gate.admit(Asked("a1", ("c7", "c8"), ("loans", "loans"), False, bytes(16)))
     gate.close()
     return at(path, path.read_bytes(), lambda: (totals(path), verify_audit(path, secret)))
 

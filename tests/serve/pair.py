@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -69,15 +68,14 @@ class Limits:
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
 
-    @contextmanager
-    def admit(self, asked: Asked) -> Iterator[tuple[str | None, ...]]:
+    def admit(self, asked: Asked) -> tuple[str | None, ...]:
         with self._lock:
             self.asked.append(asked)
             found = []
             for key in asked.keys:
                 self.seen[key] += 1
                 found.append("rows a key" if self.seen[key] > self.a_key else None)
-        yield tuple(found)
+            return tuple(found)
 
     def close(self) -> None:
         pass

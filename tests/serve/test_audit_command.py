@@ -32,10 +32,8 @@ def config(tmp_path: Path) -> str:
     )
     terms = JobTerms(name="job", label_party="bank", feature_party="shop", serve=ServeTerms())
     gate = open_gate(Federation(PartyConfig.from_file(path, environment={}), terms))
-    with gate.admit(Asked("m1", ("a", "b"), ("app", "app"), reasons=False, batch=b"1")):
-        pass
-    with gate.admit(Asked("m1", ("a", "b"), ("app", "web"), reasons=False, batch=b"2")) as refused:
-        pass
+    gate.admit(Asked("m1", ("a", "b"), ("app", "app"), reasons=False, batch=b"1"))
+    refused = gate.admit(Asked("m1", ("a", "b"), ("app", "web"), reasons=False, batch=b"2"))
     gate.close()
     assert [why is not None for why in refused] == [False, True]
     return f"--config={path}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +14,6 @@ from securexgb.errors import MalformedFrame, PeerGone, ProtocolDesync, StoppedBy
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.serve.scoring.messages import Asked, hear_call
-from securexgb.serve.scoring.rows import Counted
 from securexgb.serve.scoring.session import Batch, FeatureEnd, LabelEnd, Looked
 from securexgb.testing.harness import join_parties, run_both
 from tests.boost.data import sides, table, train_both
@@ -46,17 +44,8 @@ def _session(label: Any, look_up: Any) -> tuple[list[Any], list[RecordedChannel]
     return run_both(program, parties, HALVES), ends, list(parties)
 
 
-def _looked(values: Any, *marks: Any) -> Looked:
-    return Looked(values, lambda: nullcontext(Counted(marks, {})))
-
-
 def _found(_asked: Asked, _half: ModelHalf) -> Looked:
-    return _looked(DATA[1].values[ROWS], "scored", "unknown", "scored")
-
-
-def _scored(end: LabelEnd, batch: Batch) -> Any:
-    end.ask(batch)
-    return end.score(batch)
+    return Looked(DATA[1].values[ROWS], ("scored", "unknown", "scored"), {})
 
 
 def test_four_messages_one_after_the_other_at_the_cost_that_is_declared() -> None:
@@ -65,7 +54,7 @@ def test_four_messages_one_after_the_other_at_the_cost_that_is_declared() -> Non
     def label(end: LabelEnd) -> Any:
         end.open(HALVES[0])
         before, rounds = len(end.party.channel.transcript), end.party.rounds  # type: ignore[attr-defined]
-        found = _scored(end, batch)
+        found = end.score(batch)
         cost = end._open[batch.model].cost(4)  # padded
         return before, rounds, found, cost, dict(end.party.ledger.entries)
 
@@ -92,11 +81,11 @@ def test_messages_do_not_depend_on_values() -> None:
 
         def label(end: LabelEnd) -> None:
             end.open(HALVES[0])
-            _scored(end, batch)
+            end.score(batch)
 
         values = DATA[1].values[back]
         marks = ("scored", "scored", "unknown")
-        _, ends, _ = _session(label, lambda *_: _looked(values, *marks))
+        _, ends, _ = _session(label, lambda *_: Looked(values, marks, {}))
         return ends[0].shape
 
     assert shape([1, 2, 3], [5, 6, 7]) == shape([40, 2, 77], [11, 70, 7])
@@ -107,7 +96,7 @@ def test_rows_that_cannot_be_looked_up_open_nothing() -> None:
 
     def label(end: LabelEnd) -> Any:
         end.open(HALVES[0])
-        return _scored(end, batch), dict(end.party.ledger.entries), end.stock.rows
+        return end.score(batch), dict(end.party.ledger.entries), end.stock.rows
 
     ((found, opened, stocked), _), _, _ = _session(label, lambda *_: None)
     assert found.failure
@@ -119,7 +108,7 @@ def test_rows_that_cannot_be_looked_up_open_nothing() -> None:
 def test_a_model_that_was_not_opened_is_refused() -> None:
     def label(end: LabelEnd) -> Any:
         end._open_model(HALVES[0])
-        return _scored(end, Batch(HALVES[0].model_id, KEYS, DATA[0].values[ROWS]))
+        return end.score(Batch(HALVES[0].model_id, KEYS, DATA[0].values[ROWS]))
 
     with pytest.raises((ProtocolDesync, StoppedByPeer), match=r"not opened|Desync"):
         _session(label, _found)

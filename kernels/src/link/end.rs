@@ -254,7 +254,6 @@ impl End {
         counted: u64,
         at_most: Duration,
     ) -> Waited<()> {
-        let mut waker = None;
         let put = self.wait(&self.room, at_most, |state| {
             if state.last == Last::Said || state.over.is_some() {
                 return Some(Err(state.ending()));
@@ -263,28 +262,12 @@ impl End {
                 return None;
             }
             state.lanes[stream].put(std::mem::take(frame), counted);
-            waker = state.waker.take();
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
             Some(Ok(()))
         });
-        if let Some(waker) = waker {
-            waker.wake(); // without the lock, which the link's thread takes first of all
-        }
         put.transpose()
-    }
-
-    /// Queues a message of one frame, which counts so much, where there is room for it now; `None`:
-    /// begin it, and wait.
-    pub fn put_whole(&self, stream: usize, frame: &mut Vec<u8>, counted: u64) -> Waited<()> {
-        let mut state = self.lock();
-        if state.last != Last::Open || state.is_closed || state.over.is_some() {
-            return Err(state.ending());
-        }
-        if !state.lanes[stream].has_room() {
-            return Ok(None);
-        }
-        state.lanes[stream].put(std::mem::take(frame), counted);
-        self.wake(state);
-        Ok(Some(()))
     }
 
     /// The message that was begun is whole, or was given up half-way.

@@ -23,9 +23,6 @@ create_exception!(_kernels, LinkEnded, PyException, "(reason, detail): see LinkE
 
 /// How long Python waits for a signal to be seen.
 const GLANCE: Duration = Duration::from_millis(100);
-/// A message of so few bytes is queued without letting other threads of Python run: who lets them
-/// may wait for his turn longer than it takes.
-const AT_ONCE: usize = 64 << 10;
 /// A century: what is longer would not add to a clock's time.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// What the thread of a link may take beyond its deadline: a look-up of a name has none.
@@ -200,16 +197,6 @@ impl Drop for LinkListener {
     }
 }
 
-/// The frame that a message begins with.
-fn first_frame<'a>(stream: usize, tag: &'a str, piece: &'a [u8], total: usize) -> Frame<'a> {
-    Frame {
-        stream: stream as u8,
-        tag,
-        message_bytes: total as u64,
-        ..Frame::control(Kind::Data, piece)
-    }
-}
-
 /// One side of an open link.
 #[pyclass(frozen)]
 pub struct Link {
@@ -244,13 +231,6 @@ impl Link {
         if let Some(bytes) = awaits {
             end.expect(stream, bytes)?;
         }
-        if content.len() <= AT_ONCE {
-            let counts = counted(content.len(), true);
-            let mut whole = first_frame(stream, tag, content, content.len()).encode();
-            if end.put_whole(stream, &mut whole, counts)?.is_some() {
-                return Ok(true);
-            }
-        }
         let room = |at_most| Ok(end.begin(stream, at_most)?);
         if patiently(py, within, room)?.is_none() {
             return Ok(false);
@@ -259,11 +239,12 @@ impl Link {
         let mut sent = 0;
         while sent < content.len() || sent == 0 {
             let piece = &content[sent..content.len().min(sent + CHUNK_BYTES)];
-            let frame = if sent == 0 {
-                first_frame(stream, tag, piece, content.len())
-            } else {
-                Frame { stream: stream as u8, ..Frame::control(Kind::More, piece) }
-            };
+            let mut frame = Frame::control(Kind::More, piece);
+            frame.stream = stream as u8;
+            if sent == 0 {
+                (frame.kind, frame.tag, frame.message_bytes) =
+                    (Kind::Data, tag, content.len() as u64);
+            }
             let counts = counted(piece.len(), sent == 0);
             let mut encoded = Vec::new();
             let put = |at_most| {
@@ -292,10 +273,7 @@ impl Link {
         self.home.check()?;
         let within = seconds(within_seconds)?;
         let end = &self.link.end;
-        let taken = match end.take(stream, bytes, Duration::ZERO)? {
-            None => patiently(py, within, |at_most| Ok(end.take(stream, bytes, at_most)?))?,
-            there => there,
-        };
+        let taken = patiently(py, within, |at_most| Ok(end.take(stream, bytes, at_most)?))?;
         Ok(taken.map(|(tag, payload)| (tag, PyArray1::from_vec(py, payload).unbind())))
     }
 

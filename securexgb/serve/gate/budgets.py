@@ -1,11 +1,8 @@
 """Budgets: what a key, a caller, a day and a model may still cost, counted before it is scored.
 
 One transaction a batch: it reads the counters, decides row by row in the order asked, writes the
-counters and the audit's entry, and is on disk when the block of ``admit`` has ended. What is
-admitted may be sent within the block, so that the other side works while this one writes. A process
-that is killed in the midst has counted a batch wholly or not at all, and answers nothing that it
-has not counted. Where the file could not be written, the next ones are written before their block
-begins, until one was: then nothing is sent for nothing.
+counters and the audit's entry, and is on disk when ``admit`` returns. A process that is killed in
+the midst has counted a batch wholly or not at all, and answers nothing that it has not counted.
 The bound of each budget is the stricter of the terms' and of this side's own.
 """
 
@@ -13,11 +10,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
@@ -40,11 +37,8 @@ _PUT = (
     "INSERT INTO counts (day, kind, name, rows) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (day, kind, name) DO UPDATE SET rows = excluded.rows"
 )
-_USED = (
-    "SELECT c.day, c.kind, c.name, c.rows FROM (VALUES (?)) AS v CROSS JOIN counts AS c "
-    "ON (c.day, c.kind, c.name) = (v.column1, v.column2, v.column3)"
-)
-_MOST_PLACES = 300
+_USED = "SELECT name, rows FROM counts WHERE day = ? AND kind = ? AND name IN (?)"
+_MOST_NAMES = 900
 """In one question to SQLite."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Counter = tuple[int, str, bytes]
@@ -132,64 +126,33 @@ class AuditedGate:
         self._lock = threading.Lock()
         self._connection = open_database(path)
         self._keeper = LogKeeper(path)
-        self._has_failed = False
 
     def __repr__(self) -> str:
         return "AuditedGate()"
 
-    @contextmanager
-    def admit(self, asked: Asked) -> Iterator[tuple[str | None, ...]]:
-        """For each row None, or why it is refused; see ``Gate``. FileError where nothing can be
-        counted, and then nothing must be scored."""
-        with self._lock:
-            with self._writing():
-                self._connection.execute("BEGIN IMMEDIATE")
-                batch, changed = self._decided(asked, self._now())
-                is_written = self._has_failed
-                if is_written:
-                    self._write(batch, changed)
+    def admit(self, asked: Asked) -> tuple[str | None, ...]:
+        """For each row None, or why it is refused; FileError where nothing can be counted, and
+        then nothing must be scored."""
+        now = self._now()
+        digests = [self._secret.key(key) for key in asked.keys]
+        with self._lock, database_errors("write", self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                passed = (ADMITTED, UNKNOWN)
-                yield tuple(
-                    None if one in passed else self._limits.sentence(one) for one in batch.outcomes
-                )
+                outcomes = self._count(asked, digests, now)
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._roll_back()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            if not is_written:
-                with self._writing():
-                    self._write(batch, changed)
+        passed = (ADMITTED, UNKNOWN)
+        return tuple(None if one in passed else self._limits.sentence(one) for one in outcomes)
 
     def close(self) -> None:
         self._keeper.close()
         with self._lock:
             self._connection.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Part of a transaction, which ends where that fails."""
-        try:
-            with database_errors("write", self._path):
-                yield
-        except BaseException:
-            self._has_failed = True
-            self._roll_back()
-            raise
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-    def _write(self, batch: Batch, changed: Mapping[_Counter, int]) -> None:
-        number = add_entry(self._connection, batch, self._secret)
-        counters = {**changed, (0, "entries", b""): number}
-        self._connection.executemany(_PUT, [(*place, rows) for place, rows in counters.items()])
-        self._connection.execute("COMMIT")
-        self._has_failed = False
-
-    def _decided(self, asked: Asked, now: datetime) -> tuple[Batch, Mapping[_Counter, int]]:
-        """What came of each row, and the counters that it moves."""
-        digests = [self._secret.key(key) for key in asked.keys]
+    def _count(self, asked: Asked, digests: Sequence[bytes], now: datetime) -> bytes:
         day = self._begin_day((now - _EPOCH).days)
         callers = [name.encode() for name in asked.callers or ("",) * len(asked.keys)]
         known = asked.known or (True,) * len(asked.keys)
@@ -199,7 +162,14 @@ class AuditedGate:
             for key, caller, is_known in zip(digests, callers, known, strict=True)
         )
         time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Batch(time, day, asked, digests, outcomes), counted.changed
+        number = add_entry(
+            self._connection, Batch(time, day, asked, digests, outcomes), self._secret
+        )
+        counted.changed[0, "entries", b""] = number
+        self._connection.executemany(
+            _PUT, [(*place, rows) for place, rows in counted.changed.items()]
+        )
+        return outcomes
 
     def _begin_day(self, today: int) -> int:
         """The day to count for; counters of days before are removed. A clock that goes back does
@@ -214,27 +184,28 @@ class AuditedGate:
         self, day: int, asked: Asked, digests: Sequence[bytes], callers: Sequence[bytes]
     ) -> dict[_Counter, int]:
         """The counters that the rows may move."""
-        wanted = dict.fromkeys(
-            [
-                (0, "model", asked.model.encode()),
-                (day, "day", b""),
-                (day, "keys", b""),
-                *[(day, "caller", caller) for caller in callers],
-                *[(day, "key", key) for key in digests],
-            ]
-        )
-        places = list(wanted)
-        parts = [places[at : at + _MOST_PLACES] for at in range(0, len(places), _MOST_PLACES)]
+        wanted: list[tuple[int, str, Sequence[bytes]]] = [
+            (0, "model", (asked.model.encode(),)),
+            (day, "day", (b"",)),
+            (day, "keys", (b"",)),
+            (day, "caller", tuple(set(callers))),
+        ]
+        keys = tuple(set(digests))
+        wanted += [
+            (day, "key", keys[at : at + _MOST_NAMES]) for at in range(0, len(keys), _MOST_NAMES)
+        ]
         return {
             (of, kind, bytes(name)): rows
-            for part in parts
-            for of, kind, name, rows in self._rows(part)
+            for of, kind, names in wanted
+            for name, rows in self._rows(of, kind, names)
         }
 
-    def _rows(self, places: Sequence[_Counter]) -> sqlite3.Cursor:
-        values = ", ".join(["(?, ?, ?)"] * len(places))
+    def _rows(self, day: int, kind: str, names: Sequence[bytes]) -> sqlite3.Cursor:
+        places = ", ".join("?" * len(names))
+        arguments: list[Any] = [day, kind, *names]
         return self._connection.execute(
-            _USED.replace("(?)", values), [part for place in places for part in place]
+            _USED.replace("(?)", f"({places})"),
+            arguments,
         )
 
 

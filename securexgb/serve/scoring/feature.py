@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from time import monotonic
 
 from securexgb.boost.ensemble import ModelHalf
@@ -23,7 +21,6 @@ from securexgb.serve.parts import Features, Gate, Meter
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.messages import Asked
 from securexgb.serve.scoring.own import own_parts
-from securexgb.serve.scoring.rows import Counted, OwnRows
 from securexgb.serve.scoring.session import FeatureEnd, Looked
 
 _LOG = logging.getLogger(__name__)
@@ -166,19 +163,13 @@ class FeatureReplica:
             self._meter.linked(self.sessions)
 
     def _looked(self, asked: Asked, half: ModelHalf) -> Looked | None:
-        """Own columns of the asked keys, and how they are counted."""
+        """Own columns of the asked keys, and which of these are counted."""
         try:
-            rows = self._desk.rows(half, asked.keys)
+            rows = self._desk.rows(half, asked.keys, None, asked.reasons, asked.name)
         except FeaturesUnavailable as error:
             self.problem = error
             return None
-        return Looked(rows.values, partial(self._counted, asked, half, rows))
-
-    @contextmanager
-    def _counted(self, asked: Asked, half: ModelHalf, rows: OwnRows) -> Iterator[Counted]:
-        with self._desk.counted(half, rows, None, asked.reasons, asked.name) as counted:
-            yield counted
-        marks = counted.marks
-        for mark in {*marks} - {"scored"}:
-            self._meter.refused(f"{mark} here", marks.count(mark))
-        self._meter.scored(marks.count("scored"), asked.rows)
+        for mark in {*rows.marks} - {"scored"}:
+            self._meter.refused(f"{mark} here", rows.marks.count(mark))
+        self._meter.scored(rows.marks.count("scored"), asked.rows)
+        return Looked(rows.values, rows.marks, rows.why)

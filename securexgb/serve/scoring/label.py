@@ -12,7 +12,6 @@ import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic, perf_counter
 
@@ -268,8 +267,7 @@ class _Link(threading.Thread):
         scorer = self._scorer
         scorer.working(len(chunks))
         try:
-            with end.stock.held():
-                self._score_now(end, chunks)
+            self._score_now(end, chunks)
         except FeaturesUnavailable as error:
             _fail(chunks, error)
         except PeerError as error:
@@ -292,15 +290,11 @@ class _Link(threading.Thread):
             scorer.meter.took("queue", perf_counter() - chunk.pending.began)
         if first.model not in end.open_models:
             raise FeaturesUnavailable(f"model {first.model} is no longer served by both sides")
-        with ExitStack() as counting:
-            try:
-                batch = Work(scorer.desk, scorer.own_models.halves()[first.model], chunks)
-                counting.enter_context(batch.counted())
-            except SecureXGBError as error:  # nothing was sent
-                _fail(chunks, error)
-                return
-            if batch.asked is not None:
-                end.ask(batch.asked)
+        try:
+            batch = Work(scorer.desk, scorer.own_models.halves()[first.model], chunks)
+        except SecureXGBError as error:  # nothing was sent
+            _fail(chunks, error)
+            return
         with scorer.desk.timed("rounds"):
             found = end.score(batch.asked) if batch.asked is not None else None
         names = () if scorer.groups is None else scorer.groups.names

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
@@ -23,21 +23,13 @@ Stage = Literal["queue", "look up", "gate", "rounds"]
 
 @dataclass(frozen=True, repr=False)
 class OwnRows:
-    """Own columns (n, f) of asked ``keys``, in their one spelling; ``known``: which of them the
-    model can score. ``base_margins``: where they were looked up."""
+    """Own columns (n, f) of asked keys; ``marks``: which of them this side lets be scored, and
+    ``why`` not, where it is a budget. ``base_margins``: where they were looked up."""
 
-    keys: tuple[str, ...]
     values: Floats
-    known: tuple[bool, ...]
-    base_margins: Floats | None = None
-
-
-@dataclass(frozen=True, repr=False)
-class Counted:
-    """``marks``: which rows this side lets be scored, and ``why`` not, where it is a budget."""
-
     marks: tuple[Mark, ...]
     why: Mapping[int, str]
+    base_margins: Floats | None = None
 
 
 class Desk:
@@ -60,11 +52,20 @@ class Desk:
         """Tell the meter how long the block takes."""
         return _Timed(self._meter, stage)
 
-    def rows(self, half: ModelHalf, keys: Sequence[str]) -> OwnRows:
-        """Look up; FeaturesUnavailable where rows cannot be had.
+    def rows(
+        self,
+        half: ModelHalf,
+        keys: Sequence[str],
+        callers: Sequence[str] | None,
+        reasons: bool,
+        name: str,
+    ) -> OwnRows:
+        """Look up and count; FeaturesUnavailable where rows cannot be had.
 
-        A row that this model cannot take, with an infinite value, or a missing one where the terms
-        refuse them, is none that is known.
+        Keys are counted in the one spelling, whichever the other side sends. Rows that are not
+        known are noted and not counted. A row that this model cannot take, with an infinite value,
+        or a missing one where the terms refuse them, is none that is known. ``name``: the batch's,
+        the same at both sides.
         """
         keys = self._spelling(keys)
         with self.timed("look up"):
@@ -73,42 +74,23 @@ class Desk:
             raise FeaturesUnavailable(f"{self._name}: the look-up gave other columns than asked")
         fits = usable(half, found.values)
         known = fits & (found.known | self._scores_unknown)
-        values = found.values if fits.all() else np.where(fits[:, None], found.values, 0.0)
-        return OwnRows(tuple(keys), values, tuple(known.tolist()), found.base_margins)
-
-    @contextmanager
-    def counted(
-        self,
-        half: ModelHalf,
-        rows: OwnRows,
-        callers: Sequence[str] | None,
-        reasons: bool,
-        name: str,
-    ) -> Iterator[Counted]:
-        """Count rows: as ``Gate.admit`` says, all of it is on disk when the block has ended.
-
-        Keys are counted in the one spelling, whichever the other side sends. Rows that are not
-        known are noted and not counted. ``name``: the batch's, the same at both sides.
-        """
         asked = Asked(
             half.model_id,
-            rows.keys,
+            tuple(keys),
             None if callers is None else tuple(callers),
             reasons,
             name.encode(),
-            rows.known,
+            tuple(known.tolist()),
         )
-        began = perf_counter()
-        with self._gate.admit(asked) as refused:
-            spent = perf_counter() - began
-            why = {at: no for at, no in enumerate(refused) if no is not None and rows.known[at]}
-            marks: list[Mark] = [
-                "budget" if at in why else "scored" if ok else "unknown"
-                for at, ok in enumerate(rows.known)
-            ]
-            yield Counted(tuple(marks), why)
-            began = perf_counter()
-        self._meter.took("gate", spent + perf_counter() - began)
+        with self.timed("gate"):
+            refused = self._gate.admit(asked)
+        why = {at: no for at, no in enumerate(refused) if no is not None and known[at]}
+        marks: list[Mark] = [
+            "budget" if at in why else "scored" if ok else "unknown"
+            for at, ok in enumerate(known.tolist())
+        ]
+        values = np.where(fits[:, None], found.values, 0.0)
+        return OwnRows(values, tuple(marks), why, found.base_margins)
 
 
 class _Timed(AbstractContextManager[None]):

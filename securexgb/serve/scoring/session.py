@@ -2,25 +2,20 @@
 
     label party                      feature party
     call: keys, rows            ->                          hop 1
-    flips and masked words      ->   looks up
+    flips and masked words      ->   looks up, counts
                                 <-   flips and masked words hop 2
-                                     counts
                                 <-   answer: marks
     flips of the scores' bits   ->                          hop 3
                                 <-   entries                hop 4
 
 Both sides' words for margins go at once: neither waits for the other's. Which rows of a batch are
-opened follows from the answer. What budgets and the audit write is on disk before this side's part
-of the opening, and written while the other side computes: at the label party after its call has
-left, at the feature party after its answer has. What a session needs of a model, shares of its
-tables where splits are hidden, and its stock of correlations, is made when the model is opened,
-before the first row.
+opened follows from the answer. What a session needs of a model, shares of its tables where splits
+are hidden, and its stock of correlations, is made when the model is opened, before the first row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +37,6 @@ from securexgb.serve.scoring.messages import (
     tell,
 )
 from securexgb.serve.scoring.reasons import Groups
-from securexgb.serve.scoring.rows import Counted
 from securexgb.serve.scoring.stock import Stock
 from securexgb.terms.serving import MOST_ROWS
 
@@ -88,11 +82,12 @@ class Scored:
 
 @dataclass(frozen=True, repr=False)
 class Looked:
-    """What the feature party's replica found: own columns of each key, (n, f), and how they are
-    counted: marks and which budget, on disk when the block has ended."""
+    """What the feature party's replica found: own columns of each key, (n, f), marks and which
+    budget. None of it where rows could not be looked up."""
 
     values: Floats
-    counted: Callable[[], AbstractContextManager[Counted]]
+    marks: tuple[Mark, ...]
+    why: Mapping[int, str]
 
 
 class _End:
@@ -170,8 +165,6 @@ class _End:
 class LabelEnd(_End):
     """The end that calls. One thread uses it."""
 
-    _call = Call(0)
-
     def hear(self, models: Sequence[str]) -> Answer:
         """Say that this side is there, and which models it has; the other's are in the answer."""
         return self._called(Call(self._number, models=tuple(models)))
@@ -181,21 +174,14 @@ class LabelEnd(_End):
         self._called(Call(self._number, open=half.model_id, trees=len(half.best_trees)))
         self._open_model(half)
 
-    def ask(self, batch: Batch) -> None:
-        """Begin to score rows of an open model: ``score`` is to follow."""
+    def score(self, batch: Batch) -> Scored:
+        """Score rows of an open model."""
         size = padded(len(batch.keys))
         asked = Asked(batch.model, size, batch.keys, batch.reasons, batch.name)
         self._count_keys(asked)
-        self._call = Call(self._number, asked=asked)
-        with self.party.step("call", self._call.number):
-            tell(self.party, self._call)
-
-    def score(self, batch: Batch) -> Scored:
-        """Score the rows that were just asked about."""
-        call, heard = self._call, list[Answer]()
-        asked = call.asked
-        if asked is None:
-            raise ProtocolDesync("rows are scored that were not asked about")
+        call, heard = Call(self._number, asked=asked), list[Answer]()
+        with self.party.step("call", call.number):
+            tell(self.party, call)
 
         def answer() -> Sequence[Mark]:
             heard.append(self._heard(call))
@@ -248,8 +234,7 @@ class FeatureEnd(_End):
                 raise ProtocolDesync(f"call {number} came as call {call.number}")
             self._number += 1
             if call.asked is not None:
-                with self.stock.held():
-                    self._answer_rows(call.asked, look_up, is_leaving)
+                self._answer_rows(call.asked, look_up, is_leaving)
                 continue
             half = self._called_for(call, models())
             told = tuple(models()) if call.models is not None else None
@@ -266,13 +251,13 @@ class FeatureEnd(_End):
     ) -> None:
         """Take part in a batch; of rows that cannot be looked up nothing is opened."""
         number, found = self._number - 1, self._looked(asked, look_up)
-        counting = nullcontext(Counted((), {})) if found is None else found.counted()
+        marks = () if found is None else found.marks
 
         def answer() -> Sequence[Mark]:
-            with counting as counted, self.party.step("answer", number):
-                marks = counted.marks
-                why = {at: text[:MOST_WHY] for at, text in counted.why.items()} or None
-                said = Answer(number, is_leaving(), None, marks, why, failure=found is None)
+            told = {} if found is None else found.why
+            why = {at: text[:MOST_WHY] for at, text in told.items()} or None
+            said = Answer(number, is_leaving(), None, marks, why, failure=found is None)
+            with self.party.step("answer", number):
                 tell(self.party, said)
             return marks
 

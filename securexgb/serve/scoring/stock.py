@@ -1,12 +1,10 @@
 """How much is made ahead of requests: correlations for so many rows of the dearest open model.
 
 Both ends count alike, from public numbers, and make the same at the same place of the program; a
-batch takes of it, and what was taken is made again once the batch is answered.
+batch takes of it, and what was taken is made again beside the requests.
 """
 
 from __future__ import annotations
-
-from contextlib import AbstractContextManager, nullcontext
 
 from securexgb.boost.scoring.row_scores import RowScores
 from securexgb.correlations.counting import Budget
@@ -48,10 +46,6 @@ class Stock:
     def rows(self) -> int:
         """For how many rows correlations are there."""
         return int(self.share * self._rows)
-
-    def held(self) -> AbstractContextManager[None]:
-        """What is taken in the block is made again when it ends: scores go first."""
-        return nullcontext() if self._source is None else self._source.producer.held()
 
     def fill(self) -> None:
         """Return when it is full."""

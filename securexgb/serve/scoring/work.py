@@ -7,8 +7,7 @@ leave this side.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,44 +46,36 @@ def check_request(request: Request, half: ModelHalf) -> None:
 
 
 class Work:
-    """Rows of one model that are scored together. ``asked``: what is sent of them, or None, once
-    they are ``counted``.
+    """Rows of one model that are scored together. ``asked``: what is sent of them, or None.
 
     A row for which no base margin is found, or one beyond the terms' bound, is none that is known.
     """
 
     def __init__(self, desk: Desk, half: ModelHalf, chunks: Sequence[Chunk]) -> None:
         """FeaturesUnavailable where this side cannot look its rows up."""
-        self._desk, self._half, self._chunks = desk, half, chunks
+        self._chunks, self._outputs = chunks, half.outputs
         places = [(chunk.pending.request, int(row)) for chunk in chunks for row in chunk.rows]
-        self._keys = [request.keys[row] for request, row in places]
-        self._callers = [request.caller for request, _ in places]
-        self._own = desk.rows(half, self._keys)
-        self.asked: Batch | None = None
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count the rows; within the block those that may be are sent, see ``Gate.admit``."""
-        half, reasons = self._half, self._chunks[0].pending.request.reasons
+        keys = [request.keys[row] for request, row in places]
+        callers = [request.caller for request, _ in places]
+        reasons = chunks[0].pending.request.reasons
         name = secrets.token_hex(NAME_BYTES)
-        with self._desk.counted(half, self._own, self._callers, reasons, name) as counted:
-            self._why, self._marks = counted.why, list[Mark](counted.marks)
-            base = _base_margins(self._chunks, self._own, half)
-            if base is not None:
-                bound = half.params.base_margin_bound or 0.0
-                for at in np.flatnonzero(~(np.abs(base) <= bound)).tolist():
-                    self._marks[at] = "unknown" if self._marks[at] == "scored" else self._marks[at]
-            self._sent = _scored(self._marks)
-            if self._sent.size:
-                self.asked = Batch(
-                    half.model_id,
-                    tuple(self._keys[at] for at in self._sent.tolist()),
-                    self._own.values[self._sent],
-                    None if base is None else base[self._sent],
-                    reasons,
-                    name,
-                )
-            yield
+        self._own = desk.rows(half, keys, callers, reasons, name)
+        base, self._marks = _base_margins(chunks, self._own, half), list[Mark](self._own.marks)
+        if base is not None:
+            bound = half.params.base_margin_bound or 0.0
+            for at in np.flatnonzero(~(np.abs(base) <= bound)).tolist():
+                self._marks[at] = "unknown" if self._marks[at] == "scored" else self._marks[at]
+        self._sent = _scored(self._marks)
+        self.asked: Batch | None = None
+        if self._sent.size:
+            self.asked = Batch(
+                half.model_id,
+                tuple(keys[at] for at in self._sent.tolist()),
+                self._own.values[self._sent],
+                None if base is None else base[self._sent],
+                reasons,
+                name,
+            )
 
     def give(self, found: Scored | None, groups: Sequence[str], meter: Meter) -> None:
         """Answer the requests; ``found``: of what was asked, ``groups``: names of what its reasons
@@ -92,8 +83,8 @@ class Work:
         if found is not None and found.failure:
             raise FeaturesUnavailable("the other side cannot look its columns up at the moment")
         statuses = [_HERE[mark] for mark in self._marks]
-        why: list[str | None] = [self._why.get(at) for at in range(len(statuses))]
-        outputs = (self._half.outputs,) if self._half.outputs > 1 else ()
+        why: list[str | None] = [self._own.why.get(at) for at in range(len(statuses))]
+        outputs = (self._outputs,) if self._outputs > 1 else ()
         values = np.full((len(statuses), *outputs), np.nan)
         reasons: list[tuple[str, ...]] = [()] * len(statuses)
         if found is not None:

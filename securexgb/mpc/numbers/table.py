@@ -308,7 +308,7 @@ def _joined(
     party: Party, shape: Lookups, marks: Sequence[SharedBits]
 ) -> dict[tuple[int, ...], SharedBits]:
     """The marks of all low parts that tables have, with what is between."""
-    lows = {(part,): one for part, one in enumerate(marks)}
+    lows: dict[tuple[int, ...], SharedBits] = {(part,): one for part, one in enumerate(marks)}
     groups, count = shape.joined(), marks[0].count
     jobs = []
     for by, parts in groups.items():

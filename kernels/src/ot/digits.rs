@@ -277,8 +277,9 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_sums_on_every_path() {
-        for (path, (n, width)) in
-            Path::available().into_iter().flat_map(|p| [(3, 2), (8, 7), (19, 7), (9, 8)].map(|s| (p, s)))
+        for (path, (n, width)) in Path::available()
+            .into_iter()
+            .flat_map(|p| [(3, 2), (8, 7), (19, 7), (9, 8)].map(|s| (p, s)))
         {
             let keys = [drawn(1, 32 * width * n), drawn(2, 32 * width * n)];
             let (choices, x, y) = (drawn(3, 4 * n), drawn(4, 4 * n), drawn(5, 4 * n));
@@ -316,8 +317,15 @@ mod tests {
                 };
                 let through =
                     |bits: usize| usize::from((a ^ b) & ((1 << bits) - 1) == (1 << bits) - 1);
-                let mut all =
-                    vec![carry(4), through(4), carry(1), carry(2), carry(3), through(2), through(3)];
+                let mut all = vec![
+                    carry(4),
+                    through(4),
+                    carry(1),
+                    carry(2),
+                    carry(3),
+                    through(2),
+                    through(3),
+                ];
                 if width == MARKS {
                     let total = (a & 7) + (b & 7) + ((a ^ b) >> 3);
                     all = (0..8).map(|value| usize::from(total & 7 == value)).collect();

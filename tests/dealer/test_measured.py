@@ -34,12 +34,12 @@ NEVER = {
     "cbor2", "dcap_qvl", "narwhals", "pandas", "polars", "pyarrow", "pydantic", "rich",
     "scipy", "sklearn", "typer", "xgboost",
 }  # fmt: skip
-ATTESTATION_LINES, ALL_LINES = 241, 1270
+ATTESTATION_LINES, ALL_LINES = 241, 1271
 """Most lines with code; the design's aim for the whole is 800. Figures fall, but for 46 lines by
 which no stranger, no party alone and no silence blocks a dealer, and bytes that are no message are
 refused as one. Some 60 are in the kinds' files for the parties alone, so that a kind is in one
-file: the types of its pieces and how they are completed, which a dealer never runs. Two are the
-name of an error, of a lost shard."""
+file: the types of its pieces and how they are completed, which a dealer never runs. Three are the
+names of errors that it never raises: a lost shard, and a port that is still held."""
 
 
 def imported() -> set[str]:

@@ -17,7 +17,7 @@ from securexgb.correlations.matrices import Products
 from securexgb.dealer.session import Refused
 from securexgb.errors import FileError
 
-VERSION = 3
+VERSION = 4
 METHOD = "/securexgb.v1.DealerService/Deal"
 MESSAGE_BYTES = 1 << 20
 """No message is longer, either way."""

@@ -25,7 +25,7 @@ SECONDS_A_ROUND = 0.65e-3
 """Of a party's protocols and its link's thread; from W1 and W2 of docs/benchmarks.md."""
 SECONDS_A_MEGABYTE = 4.4e-3
 """Online, of both directions together; the same runs."""
-ONE_CORE = 0.73
+ONE_CORE = 0.84
 """The share of its only core that a party keeps busy; the same runs, two parties on two cores."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what a dealer sends, at the party that draws it; from the same table."""
@@ -33,7 +33,7 @@ DEALT_A_MEGABYTE = 4.0e-3
 """Of the dealer's processor; from the same table."""
 SECONDS_A_ROW_BIT = 30e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
-SECONDS_A_BIT = 12e-9
+SECONDS_A_BIT = 10e-9
 """Of a party, for a bit of the number and a word of its row in triples of rows."""
 SECONDS_A_CELL = 1.0e-6
 """Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
@@ -112,19 +112,19 @@ def price(kind: Kind[Any]) -> float:
     what their thread took in W1 and W2."""
     match kind:
         case Triples():
-            return 1.9e-6
+            return 1.5e-6
         case RowTriples(count, bits):
             return count * bits * SECONDS_A_BIT
         case Gates():
-            return 1.8e-6
+            return 1.45e-6
         case DigitTransfers():
-            return 3.0e-6
+            return 2.4e-6
         case RandomBits(ring_bits=32):
             return 0.03e-6
         case RandomBits():
             return 0.035e-6
         case Transfers():
-            return 0.015e-6
+            return 0.012e-6
     raise LookupError(f"no price was measured for {kind.name}")
 
 

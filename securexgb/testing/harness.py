@@ -49,8 +49,8 @@ class InsecureMeeting:
 
 def _join(first: Any, second: Any) -> Any:
     """A value in the clear from both parties' arguments."""
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return tuple(map(_join, first, second))
+    if isinstance(first, tuple | list) and isinstance(second, tuple | list):
+        return type(first)(map(_join, first, second))
     if isinstance(first, Shared):
         return Shared(first.words + second.words)
     if isinstance(first, SharedBits):

@@ -84,7 +84,8 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         dummies = draw_dummies(party, candidates, nodes, private).of(slice(nodes))
         found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
         verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers, 1.0)
-        return (shown_tags(candidates, found), *vars(verdicts).values())
+        of_nodes = (verdicts.stops, verdicts.gain, verdicts.own, verdicts.left, verdicts.right)
+        return (shown_tags(candidates, found), *of_nodes)
 
     sums: list[Pair] = [
         shared(np.rint(np.asarray(values) * UNIT).astype(np.int64).cumsum(axis=2), seed)

@@ -62,7 +62,7 @@ def public(value: Any) -> Pair:
 
 def revealed(first: Any, second: Any) -> Any:
     """Both parties' results put together: signed integers, 0/1, or what both have anyway."""
-    if isinstance(first, tuple):
+    if isinstance(first, tuple | list):
         return tuple(revealed(a, b) for a, b in zip(first, second, strict=True))
     if isinstance(first, Shared):
         return (first.words + second.words).view(np.int64)

@@ -30,7 +30,7 @@ from securexgb.correlations.transfers import Transfers
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.multiplex import transfers
 from securexgb.mpc.packed import packed_words
-from securexgb.mpc.padding import filling
+from securexgb.mpc.padding import fill_up, filling
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
@@ -85,6 +85,9 @@ def halves(party: Party, bit: SharedBits, bits: SharedBits, words: Shared, ring_
         *offered, receiver.choices, filling(party, count), _lines(sender.zero), _lines(sender.one),
         key, ring_bits,
     )  # fmt: skip
+    # Past the last element a string stands unmasked, and so holds what is random.
+    strings = message[words_per(count) :][: offered[1].size].reshape(offered[1].shape)
+    fill_up(party, strings, count)
     keys = _key_words(lanes)
     whole = np.concatenate([key[:keys], message]) if keys else message
     came = party.exchange(whole, expect=whole.size)

@@ -23,7 +23,7 @@ greater; then there are four bits more. Overflow budget:
     p, h of the sigmoid          2^-b        2^b               the sigmoid's range
     margin - y, squared error    2^-20       2^46 < 2^62       see margin
     g or h times row weight      2^-(b+20)   n 2^(b+20) < 2^62 b <= 20 to 2^17 rows, then 16, and
-                                                               one less a doubling from 2^25 on
+                                                               one less a doubling from 2^24 on
     G, H, sums of rows           2^-b_g      n 2^b_g, widths   exact in the ring of their width
     G, rounded sums              2^-s        2^30              s is chosen so
     H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
@@ -55,9 +55,9 @@ FINE_ROWS = 1 << 17
 """Up to so many rows their gradients are finer: the coins of more rows even out."""
 _FINE_ROW_BITS = 20, 18
 _ROW_BITS = 16, 14
-_MOST_WHOLE_ROWS = 1 << 25
-"""Beyond, rows lose a bit of either with each doubling, so that sums keep their width: 43 bits, and
-20 of noise or 21, in the 64 that pads have (``he.noise``)."""
+_MOST_WHOLE_ROWS = 1 << 24
+"""Beyond, rows lose a bit of either with each doubling, so that sums keep their width: 43 bits, one
+of them free, and 20 of noise or 21, in the 64 that pads have (``he.noise``)."""
 MOST_ROWS = 1 << 27
 """Of a job: sums of so many rows are taken apart in quarters of a row's greatest gradient."""
 _MOST_ROW_BITS = 37

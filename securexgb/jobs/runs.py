@@ -190,7 +190,7 @@ class RunRecord:
     leaks: Sequence[Leak]
     estimate: Compared | None = None
     whole_auc: Mapping[str, float] = field(default_factory=dict)
-    slowest_shards: Sequence[SlowestShard] = ()
+    slowest_shards: tuple[SlowestShard, ...] = ()
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""

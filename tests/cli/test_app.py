@@ -36,6 +36,7 @@ def test_every_error_has_its_code_and_one_sentence(capsys):
     # Their messages say what to do.
     assert silent == {
         "UsageError",
+        "PortTaken",
         "NotAvailable",
         "FileError",
         "DataError",

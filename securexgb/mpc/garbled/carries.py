@@ -62,8 +62,10 @@ def _ideal(x: Shared, width: int, least: int) -> tuple[SharedBits, SharedBits, S
 def marked_bits(
     party: Party, x: Shared, width: int, least: int
 ) -> tuple[SharedBits, SharedBits, SharedBits]:
-    """Of each x mod 2^width, (n,): its bits (width, n), a mark of the highest set one (width, n),
-    all zero for zero, and whether x reaches the public ``least`` (n,). ``width`` >= 2."""
+    """Bits of each x mod 2^width, (n,), a mark of the highest one, and whether x reaches ``least``.
+
+    (width, n), (width, n), all zero for zero, and (n,). ``least``: public; ``width``: 2 or more.
+    """
     circuit = marking_circuit(width, _tested(width, least))
     found = garbled(party, circuit, own_bits(x.words, width))
     reached = found[2 * width]

@@ -166,7 +166,7 @@ def _place(kind: Kind[Any]) -> int:
     """When a level first takes of a kind: sums are taken apart, then candidates are ranked, then
     rows are moved."""
     if isinstance(kind, Gates):
-        return 0 if kind.width <= DIGIT else 4
+        return 0 if kind.width < DIGIT else 4
     return {DigitTransfers: 1, RandomBits: 2, RowTriples: 3, Transfers: 5}.get(type(kind), 6)
 
 

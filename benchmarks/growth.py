@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from typing import Any
 
 import loopback
@@ -51,17 +50,6 @@ def model(work: works.Work) -> dict[str, Any]:
     }
 
 
-def points(base: works.Work, names: list[str]) -> list[tuple[str, int, works.Work]]:
-    """Dimension, value and work of every point; the base belongs to each dimension."""
-    changed = {
-        "rows": lambda value: replace(base, rows=value),
-        "columns": lambda value: replace(base, columns=value),
-        "bins": lambda value: replace(base, bins=value),
-        "depth": lambda value: replace(base, depth=value),
-    }
-    return [(name, value, changed[name](value)) for name in names for value in VARIED[name]]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     works.add_options(parser, work="W1", trees=6)
@@ -70,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     names = [options.vary] if options.vary else list(VARIED)
     known: dict[works.Work, dict[str, Any]] = {}
-    for name, value, work in points(works.chosen(options), names):
+    for name, value, work in works.varied(works.chosen(options), VARIED, names):
         if options.values and str(value) not in options.values.split(","):
             continue
         if work not in known:

@@ -26,16 +26,6 @@ VARIED = {
 }
 
 
-def points(base: works.Work, names: list[str]) -> list[tuple[str, int, works.Work]]:
-    """Dimension, value and work of every point."""
-    changed = {
-        "rows": lambda value: replace(base, rows=value),
-        "depth": lambda value: replace(base, depth=value),
-        "columns": lambda value: replace(base, columns=value),
-    }
-    return [(name, value, changed[name](value)) for name in names for value in VARIED[name]]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--vary", choices=list(VARIED), help="only this")
@@ -45,7 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     given = {name: getattr(options, name) for name in ("rows", "trees")}
     base = replace(BASE, **{name: value for name, value in given.items() if value is not None})
-    for name, value, work in points(base, [options.vary] if options.vary else list(VARIED)):
+    names = [options.vary] if options.vary else list(VARIED)
+    for name, value, work in works.varied(base, VARIED, names):
         if options.values and str(value) not in options.values.split(","):
             continue
         line = {"question": "published", "varied": name, "value": value} | measured(work)

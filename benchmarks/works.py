@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -106,3 +107,12 @@ def chosen(options: argparse.Namespace) -> Work:
     if "data" in given:
         given = {"name": Path(given["data"]).name} | given
     return replace(WORKS[options.work] if options.work else Work(), **given)
+
+
+def varied(
+    base: Work, values: Mapping[str, Sequence[int]], names: Sequence[str]
+) -> Iterator[tuple[str, int, Work]]:
+    """Name, value and work of every point: the base with one field changed, which is named."""
+    for name in names:
+        for value in values[name]:
+            yield name, value, replace(base, **{name: value})

@@ -151,7 +151,7 @@ class Sessions:
                         leaks=after_training(half, training.set_rows),
                         estimate=recorder.compared(half),
                         whole_auc=half.whole_auc,
-                        slowest_shards=recorder.slowest_shards,
+                        slowest_shards=tuple(recorder.slowest_shards),
                     )
                     self._keep(run, half, record)
 

@@ -303,7 +303,7 @@ def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
         classes=split.train.classes,
         class_shares=split.train.class_shares,
         leaks=leaks,
-        slowest_shards=training.slowest_shards,
+        slowest_shards=tuple(training.slowest_shards),
     )
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)

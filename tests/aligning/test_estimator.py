@@ -14,6 +14,7 @@ from securexgb.errors import DataError, UsageError
 from securexgb.estimator.tables import RowExtras
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning import session as sessions
+from securexgb.jobs.aligning.kept import load
 from securexgb.jobs.prediction import Predictor
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
@@ -88,7 +89,7 @@ def test_a_predictor_takes_aligned_rows_only(both):
     both(program, TERMS)
 
 
-def test_a_model_is_that_of_the_join_and_predictions_have_the_order_of_the_table(both):
+def test_a_model_is_that_of_the_join_and_predictions_have_the_order_of_the_table(both, tmp_path):
     asked = np.array([3, 25, 8, 40, 30, 12, 45])
 
     def program(rank, model):
@@ -102,14 +103,20 @@ def test_a_model_is_that_of_the_join_and_predictions_have_the_order_of_the_table
     assert np.isnan(found[:, 0]).tolist() == [True, False, True, *[False] * 4]
     known = ~np.isnan(found[:, 0])
     assert [kind is None for kind in classes] == (~known).tolist()
-    joined = np.hstack([TABLES[0], TABLES[1]])[10:50]
-    alone = SecureXGBClassifier(
-        n_estimators=2, max_depth=2, max_bin=8, feature_party_columns=[2, 3, 4]
-    )
-    alone.fit(joined, LABELS[10:50])
-    expected = alone.predict_proba(np.hstack([TABLES[0], TABLES[1]])[asked[known]])
-    assert np.allclose(found[known], expected, atol=1e-3)
     assert model.n_features_in_ == 2
+    common, held = (
+        OWN[0][load(tmp_path / "bank", part).rows] for part in ("train", "eval.validation_0")
+    )
+    assert set(common) == set(range(10, 50)) > set(held)
+
+    def by_hand(rank, model):
+        model.align = False
+        fit(rank, model, common, eval_set=[(table(rank, held), LABELS[held])])
+        return model.predict_proba(table(rank, asked[known])), model
+
+    (expected, other), _ = both(by_hand, TERMS)
+    assert np.array_equal(found[known], expected)
+    assert model.evals_result() == other.evals_result()
 
 
 def test_the_same_tables_are_aligned_once(both, monkeypatch):

@@ -26,7 +26,8 @@ SECONDS_A_ROUND = 0.65e-3
 SECONDS_A_MEGABYTE = 4.4e-3
 """Online, of both directions together; the same runs."""
 ONE_CORE = 0.84
-"""The share of its only core that a party keeps busy; the same runs, two parties on two cores."""
+"""The share of its only core that a party keeps busy, two parties on two cores. It was 0.73 before
+work offline was cut, and follows those cuts; not measured anew on a quiet machine."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what a dealer sends, at the party that draws it; from the same table."""
 DEALT_A_MEGABYTE = 4.0e-3
@@ -34,15 +35,18 @@ DEALT_A_MEGABYTE = 4.0e-3
 SECONDS_A_ROW_BIT = 30e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 SECONDS_A_BIT = 10e-9
-"""Of a party, for a bit of the number and a word of its row in triples of rows."""
+"""Of a party, for a bit of the number and a word of its row in triples of rows; 12e-9 before the
+pools of 2^16 rows, see ``price``."""
 SECONDS_A_CELL = 1.0e-6
 """Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
 SECONDS_A_KEY = 4.0e-6
 """Of a party, to align: docs/alignment.md."""
 SECONDS_A_CALL = 1.0e-3
 """Of a head, for a question to all of its shards, beside its bytes: docs/cluster.md."""
-SECONDS_A_POOL = 0.02
-"""Of a party, a third of what was measured with pools that gave three times as many transfers."""
+SECONDS_A_POOL = 0.014
+"""Of a party, for both directions: 638,464 transfers each, some 10 ns one, stretched and hashed
+(docs/offline.md). With 0.02 processor seconds of W1, W2, W3 came to some 0.9, 0.8, 0.95 of what was
+said (other programs beside them); W2 has most pools for its seconds."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),

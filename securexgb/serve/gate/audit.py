@@ -44,16 +44,38 @@ _ADD = (
     "secret, link, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FIRST = bytes(LINK_BYTES)
+_BLOCK = 64
+"""Bytes that SHA-256 takes at a time."""
+Head = tuple[int, bytes]
+"""The last entry's number and link."""
 ADMITTED, UNKNOWN = 0, 255
 """Outcomes of a row; all others are budgets that refused."""
+
+
+class _Sealer:
+    """HMAC-SHA-256 (RFC 2104) under one key of at most 64 bytes. What both of its hashes begin with
+    is made once: ``hmac.digest`` looks its hash up anew, which a row on request waits for."""
+
+    def __init__(self, key: bytes) -> None:
+        block = int.from_bytes(key.ljust(_BLOCK, b"\0"), "big")
+        self._inner, self._outer = (
+            hashlib.sha256((block ^ int.from_bytes(pad * _BLOCK, "big")).to_bytes(_BLOCK, "big"))
+            for pad in (b"\x36", b"\x5c")
+        )
+
+    def __call__(self, said: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(said)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class AuditSecret:
     """Names keys and seals entries; derived from a lasting secret of this side, never shown."""
 
     def __init__(self, lasting: bytes) -> None:
-        self._keys = hmac.digest(lasting, b"securexgb audit keys", "sha256")
-        self._seals = hmac.digest(lasting, b"securexgb audit seals", "sha256")
+        self._keys = _Sealer(hmac.digest(lasting, b"securexgb audit keys", "sha256"))
+        self._seals = _Sealer(hmac.digest(lasting, b"securexgb audit seals", "sha256"))
         self.name = hmac.digest(lasting, b"securexgb audit name", "sha256")[:SECRET_BYTES]
         """Says which secret it is: a side that renews its key has another."""
 
@@ -62,10 +84,10 @@ class AuditSecret:
 
     def key(self, key: str) -> bytes:
         """What stands for a key."""
-        return hmac.digest(self._keys, key.encode(), "sha256")[:DIGEST_BYTES]
+        return self._keys(key.encode())[:DIGEST_BYTES]
 
     def seal(self, link: bytes) -> bytes:
-        return hmac.digest(self._seals, link, "sha256")
+        return self._seals(link)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,14 +131,21 @@ def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
     return hmac.digest(asked.batch, said, "sha256")[:DIGEST_BYTES]
 
 
-def add_entry(connection: sqlite3.Connection, batch: Batch, secret: AuditSecret) -> int:
-    """Add one within the caller's transaction; its number."""
+def head_of(connection: sqlite3.Connection) -> Head:
+    """The last entry within the caller's transaction."""
     last = connection.execute("SELECT number, link FROM entries ORDER BY number DESC LIMIT 1")
-    number, before = last.fetchone() or (0, _FIRST)
+    number, link = last.fetchone() or (0, _FIRST)
+    return int(number), link
+
+
+def add_entry(
+    connection: sqlite3.Connection, before: Head, batch: Batch, secret: AuditSecret
+) -> Head:
+    """Add one behind ``before`` within the caller's transaction; the new head."""
     columns = batch.columns(secret)
-    link = _link(before, columns)
-    connection.execute(_ADD, (number + 1, *columns, link, secret.seal(link)))
-    return int(number) + 1
+    link = _link(before[1], columns)
+    connection.execute(_ADD, (before[0] + 1, *columns, link, secret.seal(link)))
+    return before[0] + 1, link
 
 
 def _framed(values: Sequence[Any]) -> bytes:

@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -46,22 +47,22 @@ _ADD = (
 _FIRST = bytes(LINK_BYTES)
 _BLOCK = 64
 """Bytes that SHA-256 takes at a time."""
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 Head = tuple[int, bytes]
 """The last entry's number and link."""
 ADMITTED, UNKNOWN = 0, 255
 """Outcomes of a row; all others are budgets that refused."""
 
 
-class _Sealer:
-    """HMAC-SHA-256 (RFC 2104) under one key of at most 64 bytes. What both of its hashes begin with
-    is made once: ``hmac.digest`` looks its hash up anew, which a row on request waits for."""
+class Sealer:
+    """HMAC-SHA-256 (RFC 2104) under one key. What both of its hashes begin with is made once:
+    ``hmac.digest`` looks its hash up anew each time, which a row on request waits for."""
 
     def __init__(self, key: bytes) -> None:
-        block = int.from_bytes(key.ljust(_BLOCK, b"\0"), "big")
-        self._inner, self._outer = (
-            hashlib.sha256((block ^ int.from_bytes(pad * _BLOCK, "big")).to_bytes(_BLOCK, "big"))
-            for pad in (b"\x36", b"\x5c")
-        )
+        short = key if len(key) <= _BLOCK else hashlib.sha256(key).digest()
+        block = short.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
 
     def __call__(self, said: bytes) -> bytes:
         inner, outer = self._inner.copy(), self._outer.copy()
@@ -74,8 +75,8 @@ class AuditSecret:
     """Names keys and seals entries; derived from a lasting secret of this side, never shown."""
 
     def __init__(self, lasting: bytes) -> None:
-        self._keys = _Sealer(hmac.digest(lasting, b"securexgb audit keys", "sha256"))
-        self._seals = _Sealer(hmac.digest(lasting, b"securexgb audit seals", "sha256"))
+        self._keys = Sealer(hmac.digest(lasting, b"securexgb audit keys", "sha256"))
+        self._seals = Sealer(hmac.digest(lasting, b"securexgb audit seals", "sha256"))
         self.name = hmac.digest(lasting, b"securexgb audit name", "sha256")[:SECRET_BYTES]
         """Says which secret it is: a side that renews its key has another."""
 
@@ -103,7 +104,6 @@ class Batch:
     def columns(self, secret: AuditSecret) -> tuple[Any, ...]:
         """As they stand in ``entries``, from ``time`` to ``secret``."""
         asked = self.asked
-        runs = [[name, len(list(rows))] for name, rows in groupby(asked.callers or ())]
         passed = [
             key
             for key, outcome in zip(asked.keys, self.outcomes, strict=True)
@@ -113,7 +113,7 @@ class Batch:
             self.time,
             self.day,
             asked.model,
-            json.dumps(runs),
+            _runs(asked.callers or ()),
             int(asked.reasons),
             b"".join(self.digests),
             self.outcomes,
@@ -122,13 +122,19 @@ class Batch:
         )
 
 
+@lru_cache
+def _runs(callers: tuple[str, ...]) -> str:
+    """Whose rows they are, those of one caller together."""
+    return json.dumps([[name, len(list(rows))] for name, rows in groupby(callers)])
+
+
 def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
     """Of the rows that went from one side to the other: the label party sends what it admits, and
     the feature party notes what came."""
     if not asked.batch:
         return b""
     said = _framed((asked.model, int(asked.reasons), *passed))
-    return hmac.digest(asked.batch, said, "sha256")[:DIGEST_BYTES]
+    return Sealer(asked.batch)(said)[:DIGEST_BYTES]
 
 
 def head_of(connection: sqlite3.Connection) -> Head:

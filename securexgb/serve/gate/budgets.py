@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from securexgb.errors import UsageError
@@ -236,8 +237,13 @@ class AuditedGate:
         return found
 
     def _rows(self, day: int, kind: str, names: Sequence[bytes]) -> sqlite3.Cursor:
-        places = ", ".join("?" * len(names))
-        return self._connection.execute(_USED.replace("(?)", f"({places})"), (day, kind, *names))
+        return self._connection.execute(_question(len(names)), (day, kind, *names))
+
+
+@cache
+def _question(names: int) -> str:
+    """The question for the counters of so many names."""
+    return _USED.replace("(?)", f"({', '.join('?' * names)})")
 
 
 def open_gate(federation: Federation) -> AuditedGate:

@@ -156,18 +156,17 @@ def add_entry(
 
 def _framed(values: Sequence[Any]) -> bytes:
     """Every value after its kind and length; TypeError for a value of no kind that is written."""
-    parts = []
+    parts = list[bytes]()
     for value in values:
-        match value:
-            case int():
-                kind, content = b"i", b"%d" % value
-            case str():
-                kind, content = b"s", value.encode()
-            case bytes():
-                kind, content = b"b", value
-            case _:
-                raise TypeError("a value that no entry has")
-        parts.append(kind + len(content).to_bytes(8, "big") + content)
+        if isinstance(value, str):
+            kind, content = b"s", value.encode()
+        elif isinstance(value, bytes):
+            kind, content = b"b", value
+        elif isinstance(value, int):
+            kind, content = b"i", b"%d" % value
+        else:
+            raise TypeError("a value that no entry has")
+        parts += kind, len(content).to_bytes(8, "big"), content
     return b"".join(parts)
 
 

@@ -109,27 +109,23 @@ class _Day:
 
     def outcome(self, limits: Limits, key: bytes, caller: bytes) -> int:
         """Count a row, or say which budget has nothing left for it."""
-        counters: dict[str, _Counter] = {
-            "rows_in_all": (0, "model", self.model),
-            "rows_a_day": (self.day, "day", b""),
-            "keys_a_day": (self.day, "keys", b""),
-            "rows_a_key_a_day": (self.day, "key", key),
-            "rows_a_caller_a_day": (self.day, "caller", caller),
-        }
-        is_known = self.used.get(counters["rows_a_key_a_day"], 0) > 0
-        asked = [n for n in _WORDS if not (n == "keys_a_day" and is_known)]
-        if not caller:
-            asked.remove("rows_a_caller_a_day")
-        for name in asked:
-            bound, _ = limits.bounds.get(name, (None, ""))
-            if bound is not None and self.used.get(counters[name], 0) >= bound:
+        of_key, used = (self.day, "key", key), self.used
+        counters = [
+            ("rows_in_all", (0, "model", self.model)),
+            ("rows_a_day", (self.day, "day", b"")),
+            ("rows_a_key_a_day", of_key),
+        ]
+        if not used.get(of_key):
+            counters.insert(2, ("keys_a_day", (self.day, "keys", b"")))
+        if caller:
+            counters.append(("rows_a_caller_a_day", (self.day, "caller", caller)))
+        for name, counter in counters:
+            bound = limits.bounds.get(name)
+            if bound is not None and used.get(counter, 0) >= bound[0]:
                 return tuple(_WORDS).index(name) + 1
-        for name in asked:
-            self.add(counters[name])
+        for _, counter in counters:
+            self.changed[counter] = used[counter] = used.get(counter, 0) + 1
         return ADMITTED
-
-    def add(self, counter: _Counter) -> None:
-        self.changed[counter] = self.used[counter] = self.used.get(counter, 0) + 1
 
 
 class AuditedGate:

@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
     "halves": (
         halves,
         lambda n: [bits(n), bits(1, n), numbers(2, n), public(39)],
-        lambda n: ([n + 64 * words_per(n) + packed(2 * n, 39)],) * 2,
+        lambda n: ([2 * n + packed(2 * n, 39)],) * 2,
     ),
     # Of three bits the label party receives two; then one number's carry, which it receives too.
     "lift_numbers": (

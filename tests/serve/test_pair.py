@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,8 @@ def test_a_link_is_opened_anew_while_requests_come(companies: Companies, pair: A
     label.settings = settings.model_copy(update={"redial_seconds": 0.0})
     found = []
     while label._link is former:
-        found.append(ask(label, ["key 2"]))
+        with suppress(NotReady):  # on a busy machine a stock is used faster than it is filled
+            found.append(ask(label, ["key 2"]))
     label.settings = settings
     found += [ask(label, ["key 2"]) for _ in range(3)]
     assert {scores.statuses for scores in found} == {("scored",)}

@@ -28,7 +28,7 @@ PROGRAM_BYTES = 180e6
 """Of an interpreter with the package, its link, and pools of transfers."""
 BYTES_A_ROW = 2000
 """Of a block of rows, while gradients are made and rows are moved, and of what waits for it."""
-BYTES_A_ROW_AND_NODE = 85
+BYTES_A_ROW_AND_NODE, HIDDEN_BYTES_A_ROW_AND_NODE = 85, 115
 BYTES_A_SUM = 200
 BYTES_A_CANDIDATE = 2500
 AHEAD_A_CANDIDATE = 6800
@@ -131,7 +131,8 @@ def memory_of(job: Job, rank: int) -> Memory:
     """The formula of docs/operations.md, "Memory", for party ``rank``."""
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
-    rows = job.all_rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
+    of_node = HIDDEN_BYTES_A_ROW_AND_NODE if job.params.is_hidden else BYTES_A_ROW_AND_NODE
+    rows = job.all_rows * (9 * layout.columns[rank] + of_node * nodes)
     has_row_bits = job.params.is_hidden and job.has_rows
     own = [plans[rank] for plans in row_batches(job)] if has_row_bits else []
     products = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import signal
 import sqlite3
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from securexgb.errors import DataError, FileError, UsageError
-from securexgb.serve.gate.audit import AuditSecret, totals, verify_audit
+from securexgb.serve.gate.audit import AuditSecret, Sealer, totals, verify_audit
 from securexgb.serve.gate.budgets import AuditedGate, Limits
 from securexgb.serve.gate.database import LogKeeper
 from securexgb.serve.parts import Asked
@@ -65,6 +66,12 @@ def gate(
 
 def asked(*keys: str, caller: str = "app", model: str = "m1", batch: bytes = b"b1") -> Asked:
     return Asked(model, keys, (caller,) * len(keys), reasons=False, batch=batch)
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 64, 65, 200])
+def test_seals_are_those_of_rfc_2104(length: int) -> None:
+    key, said = bytes(range(length)), b"what is said" * length
+    assert Sealer(key)(said) == hmac.digest(key, said, "sha256")
 
 
 def refused(found: tuple[str | None, ...]) -> list[bool]:
@@ -117,6 +124,21 @@ def test_counters_outlive_the_process_and_are_shared(tmp_path: Path) -> None:
     first, second = (gate(tmp_path, Budgets(rows_a_key_a_day=2)) for _ in range(2))
     assert refused(first.admit(asked("a"))) == [False]
     assert refused(second.admit(asked("a"))) == [True]
+
+
+def test_what_is_kept_in_memory_follows_other_processes_and_failures(tmp_path: Path) -> None:
+    first, second = (gate(tmp_path, Budgets(rows_a_day=4)) for _ in range(2))
+    for one in (first, second, second):
+        assert refused(one.admit(asked("a"))) == [False]
+    (pages,) = first._connection.execute("PRAGMA page_count").fetchone()
+    first._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(FileError, match="free space on the disk"):
+        first.admit(asked(*(f"key {row}" for row in range(900))))
+    first._connection.execute("PRAGMA max_page_count = 1000000")
+    assert refused(first.admit(asked("b", "b"))) == [False, True]
+    assert refused(second.admit(asked("c"))) == [True]
+    found = verify_audit(tmp_path / "audit.sqlite", SECRET)
+    assert (found.entries, found.rows) == (5, 6)
 
 
 def test_many_threads_of_two_replicas_admit_no_row_too_many(tmp_path: Path) -> None:

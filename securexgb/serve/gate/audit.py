@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,38 @@ _ADD = (
     "secret, link, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FIRST = bytes(LINK_BYTES)
+_BLOCK = 64
+"""Bytes that SHA-256 takes at a time."""
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+Head = tuple[int, bytes]
+"""The last entry's number and link."""
 ADMITTED, UNKNOWN = 0, 255
 """Outcomes of a row; all others are budgets that refused."""
+
+
+class Sealer:
+    """HMAC-SHA-256 (RFC 2104) under one key. What both of its hashes begin with is made once:
+    ``hmac.digest`` looks its hash up anew each time, which a row on request waits for."""
+
+    def __init__(self, key: bytes) -> None:
+        short = key if len(key) <= _BLOCK else hashlib.sha256(key).digest()
+        block = short.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def __call__(self, said: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(said)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class AuditSecret:
     """Names keys and seals entries; derived from a lasting secret of this side, never shown."""
 
     def __init__(self, lasting: bytes) -> None:
-        self._keys = hmac.digest(lasting, b"securexgb audit keys", "sha256")
-        self._seals = hmac.digest(lasting, b"securexgb audit seals", "sha256")
+        self._keys = Sealer(hmac.digest(lasting, b"securexgb audit keys", "sha256"))
+        self._seals = Sealer(hmac.digest(lasting, b"securexgb audit seals", "sha256"))
         self.name = hmac.digest(lasting, b"securexgb audit name", "sha256")[:SECRET_BYTES]
         """Says which secret it is: a side that renews its key has another."""
 
@@ -62,10 +85,10 @@ class AuditSecret:
 
     def key(self, key: str) -> bytes:
         """What stands for a key."""
-        return hmac.digest(self._keys, key.encode(), "sha256")[:DIGEST_BYTES]
+        return self._keys(key.encode())[:DIGEST_BYTES]
 
     def seal(self, link: bytes) -> bytes:
-        return hmac.digest(self._seals, link, "sha256")
+        return self._seals(link)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +104,6 @@ class Batch:
     def columns(self, secret: AuditSecret) -> tuple[Any, ...]:
         """As they stand in ``entries``, from ``time`` to ``secret``."""
         asked = self.asked
-        runs = [[name, len(list(rows))] for name, rows in groupby(asked.callers or ())]
         passed = [
             key
             for key, outcome in zip(asked.keys, self.outcomes, strict=True)
@@ -91,7 +113,7 @@ class Batch:
             self.time,
             self.day,
             asked.model,
-            json.dumps(runs),
+            _runs(asked.callers or ()),
             int(asked.reasons),
             b"".join(self.digests),
             self.outcomes,
@@ -100,39 +122,51 @@ class Batch:
         )
 
 
+@lru_cache
+def _runs(callers: tuple[str, ...]) -> str:
+    """Whose rows they are, those of one caller together."""
+    return json.dumps([[name, len(list(rows))] for name, rows in groupby(callers)])
+
+
 def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
     """Of the rows that went from one side to the other: the label party sends what it admits, and
     the feature party notes what came."""
     if not asked.batch:
         return b""
     said = _framed((asked.model, int(asked.reasons), *passed))
-    return hmac.digest(asked.batch, said, "sha256")[:DIGEST_BYTES]
+    return Sealer(asked.batch)(said)[:DIGEST_BYTES]
 
 
-def add_entry(connection: sqlite3.Connection, batch: Batch, secret: AuditSecret) -> int:
-    """Add one within the caller's transaction; its number."""
+def head_of(connection: sqlite3.Connection) -> Head:
+    """The last entry within the caller's transaction."""
     last = connection.execute("SELECT number, link FROM entries ORDER BY number DESC LIMIT 1")
-    number, before = last.fetchone() or (0, _FIRST)
+    number, link = last.fetchone() or (0, _FIRST)
+    return int(number), link
+
+
+def add_entry(
+    connection: sqlite3.Connection, before: Head, batch: Batch, secret: AuditSecret
+) -> Head:
+    """Add one behind ``before`` within the caller's transaction; the new head."""
     columns = batch.columns(secret)
-    link = _link(before, columns)
-    connection.execute(_ADD, (number + 1, *columns, link, secret.seal(link)))
-    return int(number) + 1
+    link = _link(before[1], columns)
+    connection.execute(_ADD, (before[0] + 1, *columns, link, secret.seal(link)))
+    return before[0] + 1, link
 
 
 def _framed(values: Sequence[Any]) -> bytes:
     """Every value after its kind and length; TypeError for a value of no kind that is written."""
-    parts = []
+    parts = list[bytes]()
     for value in values:
-        match value:
-            case int():
-                kind, content = b"i", b"%d" % value
-            case str():
-                kind, content = b"s", value.encode()
-            case bytes():
-                kind, content = b"b", value
-            case _:
-                raise TypeError("a value that no entry has")
-        parts.append(kind + len(content).to_bytes(8, "big") + content)
+        if isinstance(value, str):
+            kind, content = b"s", value.encode()
+        elif isinstance(value, bytes):
+            kind, content = b"b", value
+        elif isinstance(value, int):
+            kind, content = b"i", b"%d" % value
+        else:
+            raise TypeError("a value that no entry has")
+        parts += kind, len(content).to_bytes(8, "big"), content
     return b"".join(parts)
 
 

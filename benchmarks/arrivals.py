@@ -7,8 +7,7 @@ said last that they are ready, in turn, and none is made twice: as behind a bala
 
 The generator is on the same processors as what it asks, and what it takes counts as theirs. So a
 call is a few lines over a connection that is open: bytes out when it is due, bytes in, the clock.
-asyncio's own waits end on whole milliseconds, its streams and tasks take as long again: together
-they added 3 ms to a call of 5.
+asyncio's own waits end on whole milliseconds, so that calls left 2 ms after they were due.
 """
 
 from __future__ import annotations

@@ -45,38 +45,18 @@ _ADD = (
     "secret, link, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FIRST = bytes(LINK_BYTES)
-_BLOCK = 64
-"""Bytes that SHA-256 takes at a time."""
-_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 Head = tuple[int, bytes]
 """The last entry's number and link."""
 ADMITTED, UNKNOWN = 0, 255
 """Outcomes of a row; all others are budgets that refused."""
 
 
-class Sealer:
-    """HMAC-SHA-256 (RFC 2104) under one key. What both of its hashes begin with is made once:
-    ``hmac.digest`` looks its hash up anew each time, which a row on request waits for."""
-
-    def __init__(self, key: bytes) -> None:
-        short = key if len(key) <= _BLOCK else hashlib.sha256(key).digest()
-        block = short.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
-        self._outer = hashlib.sha256(block.translate(_OUTER))
-
-    def __call__(self, said: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(said)
-        outer.update(inner.digest())
-        return outer.digest()
-
-
 class AuditSecret:
     """Names keys and seals entries; derived from a lasting secret of this side, never shown."""
 
     def __init__(self, lasting: bytes) -> None:
-        self._keys = Sealer(hmac.digest(lasting, b"securexgb audit keys", "sha256"))
-        self._seals = Sealer(hmac.digest(lasting, b"securexgb audit seals", "sha256"))
+        self._keys = hmac.digest(lasting, b"securexgb audit keys", "sha256")
+        self._seals = hmac.digest(lasting, b"securexgb audit seals", "sha256")
         self.name = hmac.digest(lasting, b"securexgb audit name", "sha256")[:SECRET_BYTES]
         """Says which secret it is: a side that renews its key has another."""
 
@@ -85,10 +65,10 @@ class AuditSecret:
 
     def key(self, key: str) -> bytes:
         """What stands for a key."""
-        return self._keys(key.encode())[:DIGEST_BYTES]
+        return hmac.digest(self._keys, key.encode(), "sha256")[:DIGEST_BYTES]
 
     def seal(self, link: bytes) -> bytes:
-        return self._seals(link)
+        return hmac.digest(self._seals, link, "sha256")
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,7 +114,7 @@ def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
     if not asked.batch:
         return b""
     said = _framed((asked.model, int(asked.reasons), *passed))
-    return Sealer(asked.batch)(said)[:DIGEST_BYTES]
+    return hmac.digest(asked.batch, said, "sha256")[:DIGEST_BYTES]
 
 
 def head_of(connection: sqlite3.Connection) -> Head:

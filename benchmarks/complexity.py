@@ -55,7 +55,7 @@ def main() -> None:
             continue
         for step in STEPS if options.doubled is None else (STEPS[0], options.doubled):
             work = replace(changed(works.chosen(options), step), **terms)
-            line = {"question": "complexity", "method": method, "doubled": step}
+            line = {"question": "complexity", "training": method, "doubled": step}
             line |= {"model": model(work)} | measured(work)
             sys.stdout.write(loopback.stamped(line))
             sys.stdout.flush()

@@ -36,6 +36,7 @@ from securexgb.jobs import local
 from securexgb.model.files import load_half
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
+from securexgb.serve.memory import keep_freed_memory
 from securexgb.serve.scoring.stock import Stock
 
 DECIMALS = 4
@@ -143,6 +144,7 @@ def main() -> None:
         else:
             work()
 
+    keep_freed_memory()  # as a replica does
     sessions = [session(splits, given) for splits in given.splits.split(",")]
     for rows in (int(rows) for rows in given.batches.split(",")):
         for one in sessions:

@@ -29,6 +29,7 @@ from securexgb.federation.session import Federation
 from securexgb.serve.front.app import Health, Replica
 from securexgb.serve.front.asgi import Route
 from securexgb.serve.front.server import HttpServer, listen
+from securexgb.serve.memory import keep_freed_memory
 from securexgb.serve.meter import PrometheusMeter
 from securexgb.serve.scoring.allowed import serving
 
@@ -52,6 +53,7 @@ def run(
     started: Callable[[int], None],
 ) -> None:
     """Serve until a signal. ``routes``: beside health and figures; ``started``: hears the port."""
+    keep_freed_memory()
     config, settings = federation.config, serving(federation)
     seconds = settings.drain_seconds
     health, ended = Health(scoring, meter), threading.Event()

@@ -1,5 +1,8 @@
 """Every benchmark runs, at sizes of no interest, and a page can be made of what they print."""
 
+import ast
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -41,6 +44,23 @@ def test_every_script_is_in_the_plan():
         assert {f"{question}.py" for question in questions} == scripts
     assert set(run.TINY) == set(run.PLAN)
     assert set(TOO_LONG) < set(run.PLAN["numbers"])
+
+
+@pytest.mark.parametrize("script", ["faults", "hostile", "killed_alignments"])
+def test_what_takes_long_calls_functions_as_they_are(script):
+    """These are not run here: what they import is there, and takes what they give it."""
+    module = importlib.import_module(script)
+    calls = [
+        (known, call)
+        for call in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if inspect.isfunction(known := vars(module).get(call.func.id))
+        if not any(isinstance(given, ast.Starred) for given in call.args)
+    ]
+    assert any(known.__module__ != script for known, _ in calls)
+    for known, call in calls:
+        named = {word.arg: word.value for word in call.keywords if word.arg is not None}
+        inspect.signature(known).bind(*call.args, **named)
 
 
 @pytest.mark.timeout(600)

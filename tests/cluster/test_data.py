@@ -220,3 +220,17 @@ def test_other_files_are_refused(tmp_path, name):
         ParquetFile(path, "bank")
     with pytest.raises(UsageError, match="there is no file"):
         ParquetFile(tmp_path / "other.parquet", "bank")
+
+
+def test_other_rows_in_the_pages_than_were_announced_are_refused(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pa.parquet.write_table(table(20), path, row_group_size=10)
+    file, name = ParquetFile(path, "bank"), table(1).column_names[0]
+    pa.parquet.write_table(table(15), path, row_group_size=10)
+    for read in (
+        lambda: file[name],
+        lambda: file.rows(np.arange(20), [name]),
+        lambda: list(file.blocks([name])),
+    ):
+        with pytest.raises(DataError, match=r"rows up to 20 are announced, .* end with row 15"):
+            read()

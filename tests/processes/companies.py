@@ -172,9 +172,13 @@ class Companies:
             process.communicate()
 
 
-def finish(process: subprocess.Popen[str]) -> Ended:
-    """Wait for the end; one that hangs ends the whole test in time."""
-    stdout, stderr = process.communicate()
+def finish(process: subprocess.Popen[str], seconds: float | None = None) -> Ended:
+    """Wait for the end; one that hangs ends the whole test in time, or is killed after so long."""
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
     return Ended(process.returncode, stdout, stderr)
 
 

@@ -22,13 +22,17 @@ _VALUE = re.compile(rb'-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|"[^"\n]*"|true|fals
 
 
 class Mutations:
-    """A stream of bad bytes, the same for a seed and a name."""
+    """A stream of bad bytes, the same for a seed and a name; the first of them are none at all."""
 
     def __init__(self, name: str, seed: int = 0) -> None:
         self._random = random.Random(zlib.crc32(name.encode()) + seed)
+        self._has_begun = False
 
     def of(self, good: bytes) -> bytes:
         """One more."""
+        if not self._has_begun:
+            self._has_begun = True
+            return b""
         chance = self._random
         if chance.random() < 0.03:
             return chance.randbytes(chance.randrange(200))

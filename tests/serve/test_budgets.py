@@ -119,6 +119,21 @@ def test_counters_outlive_the_process_and_are_shared(tmp_path: Path) -> None:
     assert refused(second.admit(asked("a"))) == [True]
 
 
+def test_what_is_kept_in_memory_follows_other_processes_and_failures(tmp_path: Path) -> None:
+    first, second = (gate(tmp_path, Budgets(rows_a_day=4)) for _ in range(2))
+    for one in (first, second, second):
+        assert refused(one.admit(asked("a"))) == [False]
+    (pages,) = first._connection.execute("PRAGMA page_count").fetchone()
+    first._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(FileError, match="free space on the disk"):
+        first.admit(asked(*(f"key {row}" for row in range(900))))
+    first._connection.execute("PRAGMA max_page_count = 1000000")
+    assert refused(first.admit(asked("b", "b"))) == [False, True]
+    assert refused(second.admit(asked("c"))) == [True]
+    found = verify_audit(tmp_path / "audit.sqlite", SECRET)
+    assert (found.entries, found.rows) == (5, 6)
+
+
 def test_many_threads_of_two_replicas_admit_no_row_too_many(tmp_path: Path) -> None:
     gates = [gate(tmp_path, Budgets(rows_a_day=50)) for _ in range(2)]
 

@@ -1,8 +1,9 @@
 """What scaling goes by: the waits of the last half minute."""
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
 
-from securexgb.serve.meter import PrometheusMeter
+from securexgb.serve.meter import _SECONDS, PrometheusMeter
 
 
 class Clock:
@@ -44,3 +45,26 @@ def test_links_and_stock_are_shown():
     assert value("securexgb_stock_rows") == 512
     meter.linked(0)
     assert value("securexgb_peer_up") == 0
+
+
+def test_histograms_are_those_of_prometheus():
+    library = Histogram("own", "", buckets=_SECONDS, registry=(registry := CollectorRegistry()))
+    meter = PrometheusMeter()
+    for seconds in (0.0, 0.0005, 0.00051, 0.003, 1, 4.9, 10, 11, 0.02):
+        library.observe(seconds)
+        meter.answered(200, seconds)
+    expected = {
+        (sample.name.removeprefix("own"), *sample.labels.items()): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    name = "securexgb_request_seconds"
+    found = {
+        (sample.name.removeprefix(name), *sample.labels.items()): sample.value
+        for family in meter.registry.collect()
+        if family.name == name
+        for sample in family.samples
+    }
+    assert found == expected
+    assert b'securexgb_stage_seconds_bucket{le="0.0005",stage="queue"} 0.0' in meter.text()

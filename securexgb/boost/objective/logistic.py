@@ -131,5 +131,5 @@ class Logistic(Objective):
         return lambda party, margins: sigmoid(party, margins, table, range_bits)
 
     def predictions(self, margins: Floats) -> Floats:
-        result: Floats = 1.0 / (1.0 + np.exp(-np.clip(margins, -500.0, 500.0)))
+        result: Floats = 1.0 / (1.0 + np.exp(-margins.clip(-500.0, 500.0)))
         return result

@@ -43,7 +43,7 @@ def margins_to_begin(
     shape = (model.outputs, rows)
     if not model.params.has_base_margin:
         base = np.array(model.base, np.uint64)[:, None]
-        return Shared(np.repeat(base, rows, axis=1)), model.centre
+        return Shared(base.repeat(rows, axis=1)), model.centre
     if base_margin is None:
         return Shared.zeros(*shape), 0.0
     first, centre = objective_of(model.params).begin_with(base_margin)

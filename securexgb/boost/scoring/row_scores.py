@@ -57,7 +57,7 @@ class RowScores:
         ring_bits = math.ceil(math.log2(most_margin(model, len(rounds)))) + 2
         self.rounding = Rounding(ring_bits, MARGIN_BITS, steps)
         self.model, self._scale = model, model.numbers.target_scale
-        self._party = party
+        self._party, self._objective = party, objective_of(model.params)
         self._forest: Forest | None = None
         self._hidden: HiddenScores | None = None
         if rounds and model.params.is_hidden:
@@ -111,7 +111,7 @@ class RowScores:
 
     def predictions(self, margins: Floats) -> Floats:
         """Probabilities or values of rounded margins."""
-        return objective_of(self.model.params).predictions(margins)
+        return self._objective.predictions(margins)
 
     def cost(self, rows: int) -> Cost:
         """Of margins of so many rows and of opening all of them."""

@@ -48,10 +48,10 @@ def export(source: Path, aligned: Aligned, target: Path, side: str) -> None:
         write_whole(target, buffer.getvalue().to_pybytes())
         return
     separator = separator_of(source)
-    lines = _lines(source, side, separator)
-    head, own = next(lines), list(lines)
-    if len(own) != record.rows:
+    lines = list(_lines(source, side, separator))
+    if len(lines) != 1 + record.rows:
         raise _changed(source, side)
+    head, own = lines[0], lines[1:]
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator)
     writer.writerow(head)

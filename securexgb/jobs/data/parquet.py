@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from securexgb.errors import UsageError
+from securexgb.errors import DataError, UsageError
 from securexgb.jobs.data.tables import check_has_rows, check_names, is_parquet, reading
 
 BATCH_ROWS = 1 << 16
@@ -52,6 +52,7 @@ class ParquetFile:
         with reading(self.path, self._side):
             column = pa.parquet.read_table(self.path, columns=[name])[name]
             column.validate(full=True)
+        self._check(len(column), self.num_rows)
         return column
 
     def rows(self, numbers: RowNumbers, names: Sequence[str]) -> pa.Table:
@@ -100,3 +101,12 @@ class ParquetFile:
                     table.validate(full=True)
                     yield start, table
                     start += table.num_rows
+                self._check(start, int(self._edges[group + 1]))
+
+    def _check(self, found: int, said: int) -> None:
+        """DataError where the file's last bytes say another number of rows than its pages hold."""
+        if found != said:
+            raise DataError(
+                f"{self._side}: {self.path} is damaged: rows up to {said} are announced, and its "
+                f"pages end with row {found}: write it again"
+            )

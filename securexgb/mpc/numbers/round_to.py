@@ -68,22 +68,22 @@ class Rounding:
                 "fewer decimals"
             )
 
-    @property
+    @cached_property
     def bits(self) -> int:
         """f: bits that are rounded off, of the number times ``factor``; 0 where it is exact."""
         return self.fraction_bits - self._common
 
-    @property
+    @cached_property
     def factor(self) -> int:
         """m."""
         return self.steps >> self._common
 
-    @property
+    @cached_property
     def result_bits(self) -> int:
         """Of a rounded number, its sign included."""
         return self.ring_bits - self.bits + self.factor.bit_length()
 
-    @property
+    @cached_property
     def entry_bits(self) -> int:
         """Of what the receiver opens at a level: the lowest one's, the longest."""
         return self.result_bits + self.bits - 1

@@ -24,6 +24,8 @@ import math
 import time
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
@@ -167,7 +169,7 @@ class Front:
         if any(len(key) > MOST_KEY for key in keys):
             raise UsageError(f"a key has more than {MOST_KEY} characters")
         request = parts.Request(keys, version, caller, call.reasons, call.base_margins)
-        scores = await asyncio.wrap_future(self._scorer.submit(request))
+        scores = await _answered(self._scorer.submit(request))
         refusal = oip.refusal(scores)
         if refusal is not None:
             raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, refusal)
@@ -218,6 +220,25 @@ class Front:
         if not training.has_base_margin:
             raise UsageError("the terms have no base margins: leave the input base_margin out")
         check_base_margin(0, training, call.base_margins, len(call.keys), "rows of this call")
+
+
+async def _answered(scores: Future[parts.Scores]) -> parts.Scores:
+    """As ``asyncio.wrap_future``, whose layers a row waits for. A caller that has gone leaves its
+    rows to be scored."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not told.done():
+            told.set_result(None)
+
+    def done(_: Future[parts.Scores]) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell)
+
+    scores.add_done_callback(done)
+    await told
+    return scores.result()
 
 
 def error_answer(error: Exception) -> Answer:

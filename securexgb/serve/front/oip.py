@@ -141,7 +141,7 @@ def about_model(name: str, versions: Sequence[str], classes: int, has_margins: b
 
 def dumped(content: Json) -> bytes:
     """Strict JSON."""
-    return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def _numbers(values: Floats) -> list[float | None]:
@@ -154,12 +154,17 @@ def _length(text: str, most: int) -> int:
     return int(text)
 
 
-def _json(content: bytes) -> Json:
-    def refuse(word: str) -> None:
-        raise UsageError(f"{word} is no JSON: a missing value is null")
+def _refuse(word: str) -> None:
+    raise UsageError(f"{word} is no JSON: a missing value is null")
 
+
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _json(content: bytes) -> Json:
     try:
-        call = json.loads(content.decode("utf-8-sig"), parse_constant=refuse)
+        call = _DECODER.decode(content.decode("utf-8-sig"))
     except UsageError:
         raise
     except (ValueError, RecursionError):

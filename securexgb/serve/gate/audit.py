@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ _ADD = (
     "secret, link, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FIRST = bytes(LINK_BYTES)
+Head = tuple[int, bytes]
+"""The last entry's number and link."""
 ADMITTED, UNKNOWN = 0, 255
 """Outcomes of a row; all others are budgets that refused."""
 
@@ -81,7 +84,6 @@ class Batch:
     def columns(self, secret: AuditSecret) -> tuple[Any, ...]:
         """As they stand in ``entries``, from ``time`` to ``secret``."""
         asked = self.asked
-        runs = [[name, len(list(rows))] for name, rows in groupby(asked.callers or ())]
         passed = [
             key
             for key, outcome in zip(asked.keys, self.outcomes, strict=True)
@@ -91,13 +93,19 @@ class Batch:
             self.time,
             self.day,
             asked.model,
-            json.dumps(runs),
+            _runs(asked.callers or ()),
             int(asked.reasons),
             b"".join(self.digests),
             self.outcomes,
             _mark(asked, passed) if passed else b"",
             secret.name,
         )
+
+
+@lru_cache
+def _runs(callers: tuple[str, ...]) -> str:
+    """Whose rows they are, those of one caller together."""
+    return json.dumps([[name, len(list(rows))] for name, rows in groupby(callers)])
 
 
 def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
@@ -109,30 +117,36 @@ def _mark(asked: Asked, passed: Sequence[str]) -> bytes:
     return hmac.digest(asked.batch, said, "sha256")[:DIGEST_BYTES]
 
 
-def add_entry(connection: sqlite3.Connection, batch: Batch, secret: AuditSecret) -> int:
-    """Add one within the caller's transaction; its number."""
+def head_of(connection: sqlite3.Connection) -> Head:
+    """The last entry within the caller's transaction."""
     last = connection.execute("SELECT number, link FROM entries ORDER BY number DESC LIMIT 1")
-    number, before = last.fetchone() or (0, _FIRST)
+    number, link = last.fetchone() or (0, _FIRST)
+    return int(number), link
+
+
+def add_entry(
+    connection: sqlite3.Connection, before: Head, batch: Batch, secret: AuditSecret
+) -> Head:
+    """Add one behind ``before`` within the caller's transaction; the new head."""
     columns = batch.columns(secret)
-    link = _link(before, columns)
-    connection.execute(_ADD, (number + 1, *columns, link, secret.seal(link)))
-    return int(number) + 1
+    link = _link(before[1], columns)
+    connection.execute(_ADD, (before[0] + 1, *columns, link, secret.seal(link)))
+    return before[0] + 1, link
 
 
 def _framed(values: Sequence[Any]) -> bytes:
     """Every value after its kind and length; TypeError for a value of no kind that is written."""
-    parts = []
+    parts = list[bytes]()
     for value in values:
-        match value:
-            case int():
-                kind, content = b"i", b"%d" % value
-            case str():
-                kind, content = b"s", value.encode()
-            case bytes():
-                kind, content = b"b", value
-            case _:
-                raise TypeError("a value that no entry has")
-        parts.append(kind + len(content).to_bytes(8, "big") + content)
+        if isinstance(value, str):
+            kind, content = b"s", value.encode()
+        elif isinstance(value, bytes):
+            kind, content = b"b", value
+        elif isinstance(value, int):
+            kind, content = b"i", b"%d" % value
+        else:
+            raise TypeError("a value that no entry has")
+        parts += kind, len(content).to_bytes(8, "big"), content
     return b"".join(parts)
 
 

@@ -3,6 +3,8 @@
 One transaction a batch: it reads the counters, decides row by row in the order asked, writes the
 counters and the audit's entry, and is on disk when ``admit`` returns. A process that is killed in
 the midst has counted a batch wholly or not at all, and answers nothing that it has not counted.
+What each batch asks for, the newest day, the last entry and all counters but those of keys, is kept
+in memory as long as no other process has written to the file, which SQLite says (data_version).
 The bound of each budget is the stricter of the terms' and of this side's own.
 """
 
@@ -13,12 +15,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.serve.gate.audit import ADMITTED, UNKNOWN, AuditSecret, Batch, add_entry
+from securexgb.serve.gate.audit import (
+    ADMITTED,
+    UNKNOWN,
+    AuditSecret,
+    Batch,
+    Head,
+    add_entry,
+    head_of,
+)
 from securexgb.serve.gate.database import LogKeeper, database_errors, open_database
 from securexgb.serve.parts import Asked
 from securexgb.terms.serving import Budgets, ServeTerms
@@ -78,6 +88,17 @@ class Limits:
 
 
 @dataclass
+class _Kept:
+    """What the file holds as of ``version``: the newest day, the last entry, and counters; ``used``
+    has all that were asked for but those of keys."""
+
+    version: int
+    newest: int | None
+    head: Head
+    used: dict[_Counter, int] = field(default_factory=dict)
+
+
+@dataclass
 class _Day:
     """The counters of one batch: as they are, and which of them change."""
 
@@ -88,27 +109,23 @@ class _Day:
 
     def outcome(self, limits: Limits, key: bytes, caller: bytes) -> int:
         """Count a row, or say which budget has nothing left for it."""
-        counters: dict[str, _Counter] = {
-            "rows_in_all": (0, "model", self.model),
-            "rows_a_day": (self.day, "day", b""),
-            "keys_a_day": (self.day, "keys", b""),
-            "rows_a_key_a_day": (self.day, "key", key),
-            "rows_a_caller_a_day": (self.day, "caller", caller),
-        }
-        is_known = self.used.get(counters["rows_a_key_a_day"], 0) > 0
-        asked = [n for n in _WORDS if not (n == "keys_a_day" and is_known)]
-        if not caller:
-            asked.remove("rows_a_caller_a_day")
-        for name in asked:
-            bound, _ = limits.bounds.get(name, (None, ""))
-            if bound is not None and self.used.get(counters[name], 0) >= bound:
+        of_key, used = (self.day, "key", key), self.used
+        counters = [
+            ("rows_in_all", (0, "model", self.model)),
+            ("rows_a_day", (self.day, "day", b"")),
+            ("rows_a_key_a_day", of_key),
+        ]
+        if not used.get(of_key):
+            counters.insert(2, ("keys_a_day", (self.day, "keys", b"")))
+        if caller:
+            counters.append(("rows_a_caller_a_day", (self.day, "caller", caller)))
+        for name, counter in counters:
+            bound = limits.bounds.get(name)
+            if bound is not None and used.get(counter, 0) >= bound[0]:
                 return tuple(_WORDS).index(name) + 1
-        for name in asked:
-            self.add(counters[name])
+        for _, counter in counters:
+            self.changed[counter] = used[counter] = used.get(counter, 0) + 1
         return ADMITTED
-
-    def add(self, counter: _Counter) -> None:
-        self.changed[counter] = self.used[counter] = self.used.get(counter, 0) + 1
 
 
 class AuditedGate:
@@ -126,6 +143,7 @@ class AuditedGate:
         self._lock = threading.Lock()
         self._connection = open_database(path)
         self._keeper = LogKeeper(path)
+        self._kept: _Kept | None = None
 
     def __repr__(self) -> str:
         return "AuditedGate()"
@@ -141,6 +159,7 @@ class AuditedGate:
                 outcomes = self._count(asked, digests, now)
                 self._connection.execute("COMMIT")
             except BaseException:
+                self._kept = None
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -153,60 +172,74 @@ class AuditedGate:
             self._connection.close()
 
     def _count(self, asked: Asked, digests: Sequence[bytes], now: datetime) -> bytes:
-        day = self._begin_day((now - _EPOCH).days)
+        kept = self._read()
+        day = self._begin_day(kept, (now - _EPOCH).days)
         callers = [name.encode() for name in asked.callers or ("",) * len(asked.keys)]
         known = asked.known or (True,) * len(asked.keys)
-        counted = _Day(day, asked.model.encode(), self._used(day, asked, digests, callers))
+        model = asked.model.encode()
+        counted = _Day(day, model, self._used(kept.used, day, model, digests, callers))
         outcomes = bytes(
             counted.outcome(self._limits, key, caller) if is_known else UNKNOWN
             for key, caller, is_known in zip(digests, callers, known, strict=True)
         )
         time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        number = add_entry(
-            self._connection, Batch(time, day, asked, digests, outcomes), self._secret
-        )
-        counted.changed[0, "entries", b""] = number
+        batch = Batch(time, day, asked, digests, outcomes)
+        kept.head = add_entry(self._connection, kept.head, batch, self._secret)
+        counted.changed[0, "entries", b""] = kept.head[0]
         self._connection.executemany(
             _PUT, [(*place, rows) for place, rows in counted.changed.items()]
         )
+        kept.used |= {place: n for place, n in counted.changed.items() if place[1] != "key"}
         return outcomes
 
-    def _begin_day(self, today: int) -> int:
+    def _read(self) -> _Kept:
+        """What is kept of the file, read anew where another connection has written to it."""
+        ask = self._connection.execute
+        (version,) = ask("PRAGMA data_version").fetchone()
+        if self._kept is None or self._kept.version != version:
+            (newest,) = ask("SELECT max(day) FROM counts").fetchone()
+            self._kept = _Kept(version, newest, head_of(self._connection))
+        return self._kept
+
+    def _begin_day(self, kept: _Kept, today: int) -> int:
         """The day to count for; counters of days before are removed. A clock that goes back does
         not bring a day's budgets back."""
-        (newest,) = self._connection.execute("SELECT max(day) FROM counts").fetchone()
-        day = max(today, newest or 0)
-        if day != newest:
+        day = max(today, kept.newest or 0)
+        if day != kept.newest:
             self._connection.execute("DELETE FROM counts WHERE day BETWEEN 1 AND ?", (day - 1,))
+            kept.newest, kept.used = day, {}
         return day
 
     def _used(
-        self, day: int, asked: Asked, digests: Sequence[bytes], callers: Sequence[bytes]
+        self,
+        kept: dict[_Counter, int],
+        day: int,
+        model: bytes,
+        digests: Sequence[bytes],
+        callers: Sequence[bytes],
     ) -> dict[_Counter, int]:
-        """The counters that the rows may move."""
-        wanted: list[tuple[int, str, Sequence[bytes]]] = [
-            (0, "model", (asked.model.encode(),)),
-            (day, "day", (b"",)),
-            (day, "keys", (b"",)),
-            (day, "caller", tuple(set(callers))),
-        ]
-        keys = tuple(set(digests))
-        wanted += [
-            (day, "key", keys[at : at + _MOST_NAMES]) for at in range(0, len(keys), _MOST_NAMES)
-        ]
-        return {
-            (of, kind, bytes(name)): rows
-            for of, kind, names in wanted
-            for name, rows in self._rows(of, kind, names)
-        }
+        """The counters that the rows may move; ``kept`` learns those that it lacks."""
+        own = [(0, "model", model), (day, "day", b""), (day, "keys", b"")]
+        own += [(day, "caller", caller) for caller in {*callers}]
+        for of, kind, name in own:
+            if (of, kind, name) not in kept:
+                rows = dict(self._rows(of, kind, (name,)))
+                kept[of, kind, name] = rows.get(name, 0)
+        keys = tuple({*digests})
+        parts = [keys[at : at + _MOST_NAMES] for at in range(0, len(keys), _MOST_NAMES)]
+        found = {place: kept[place] for place in own}
+        for part in parts:
+            found |= {(day, "key", name): rows for name, rows in self._rows(day, "key", part)}
+        return found
 
     def _rows(self, day: int, kind: str, names: Sequence[bytes]) -> sqlite3.Cursor:
-        places = ", ".join("?" * len(names))
-        arguments: list[Any] = [day, kind, *names]
-        return self._connection.execute(
-            _USED.replace("(?)", f"({places})"),
-            arguments,
-        )
+        return self._connection.execute(_question(len(names)), (day, kind, *names))
+
+
+@cache
+def _question(names: int) -> str:
+    """The question for the counters of so many names."""
+    return _USED.replace("(?)", f"({', '.join('?' * names)})")
 
 
 def open_gate(federation: Federation) -> AuditedGate:

@@ -89,7 +89,7 @@ class Desk:
             "budget" if at in why else "scored" if ok else "unknown"
             for at, ok in enumerate(known.tolist())
         ]
-        values = np.where(fits[:, None], found.values, 0.0)
+        values = found.values if fits.all() else np.where(fits[:, None], found.values, 0.0)
         return OwnRows(values, tuple(marks), why, found.base_margins)
 
 
@@ -108,6 +108,8 @@ class _Timed(AbstractContextManager[None]):
 def usable(half: ModelHalf, values: Floats) -> NDArray[np.bool_]:
     """Which rows, own columns (n, f), this model can score: what ``check_rows`` of a batch job
     would not refuse, (n,)."""
+    if np.isfinite(values).all() and not half.layout.categorical:
+        return np.ones(values.shape[0], np.bool_)
     wrong = np.asarray(np.isinf(values).any(axis=1))
     if categorical := list(half.categorical):
         numbers = values[:, categorical]

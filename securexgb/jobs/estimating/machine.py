@@ -44,9 +44,10 @@ SECONDS_A_KEY = 4.0e-6
 SECONDS_A_CALL = 1.0e-3
 """Of a head, for a question to all of its shards, beside its bytes: docs/cluster.md."""
 SECONDS_A_POOL = 0.014
-"""Of a party, for both directions: 638,464 transfers each, some 10 ns one, stretched and hashed
-(docs/offline.md). With 0.02 processor seconds of W1, W2, W3 came to some 0.9, 0.8, 0.95 of what was
-said (other programs beside them); W2 has most pools for its seconds."""
+"""Of a party, for both directions: 638,464 transfers each at some 10 ns, reckoned from
+docs/offline.md and not measured apart. With 0.02, under a load of 5 to 20, processor seconds over
+what was said had medians of 0.84 (W1, 11 runs, 0.42 to 1.17), 0.68 (W2, 4 runs, 0.45 to 0.81) and
+0.95 (W3, 3 runs, 0.77 to 0.97); what is left with 0.014 is unverified."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),

@@ -151,6 +151,25 @@ def test_what_is_finished_at_both_is_told_again(both, companies, capsys):
     assert content(*(newest(companies, name) for name in SIDES)) == before
 
 
+@pytest.mark.parametrize("tree", [0, TREES - 1])
+def test_a_damaged_checkpoint_of_a_finished_run_is_no_loss(both, companies, tree):
+    """What is finished is not grown again: nothing changes, and what the half is good for is said.
+
+    The half is as good as before: both sides predict with theirs.
+    """
+    both(companies, train)
+    runs = {name: newest(companies, name) for name in SIDES}
+    damaged = runs["bureau"] / "checkpoint" / f"tree-{tree}.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    before = content(*runs.values())
+    for name, error in both(companies, train, fails=True, resume=True).items():
+        assert isinstance(error, DataError)
+        assert f"{runs[name]}: this side's half of the model is there" in error.__notes__[-1]
+    assert content(*runs.values()) == before
+    both(companies, predict)
+    assert (runs["bank"] / "predictions.csv").exists()
+
+
 def test_anew_is_explicit_and_gets_a_directory_of_its_own(both, companies, broken):
     runs = broken(1)
     before = content(*runs.values())

@@ -169,6 +169,11 @@ def agree_on_run(
         for run in runs:
             if run.reason:
                 error.add_note(run.reason)
+            if run.offer.is_finished:
+                error.add_note(
+                    f"{run.directory.path}: this side's half of the model is there; where the "
+                    "other side has its own, predict, evaluate and report need no checkpoint"
+                )
         raise
     return None if choice.places is None else runs[choice.places[party.rank]], choice
 

@@ -79,7 +79,10 @@ class ShardGone(PeerError):
 class PeerTimeout(PeerError):
     """Nothing arrived from the other side within the deadline."""
 
-    help = "The other side may be slow or stuck: look at its log, or raise timeout_seconds."
+    help = (
+        "The other side may be slow or stuck: look at its log, or raise timeout_seconds "
+        "(wait, where it never came)."
+    )
 
 
 class NotReady(PeerError):
@@ -108,7 +111,7 @@ class TrustError(SecureXGBError):
     """Something that has to be trusted is not what was agreed."""
 
     exit_code = 5
-    help = "Do not work around this: compare fingerprints and terms with the other side."
+    help = "Do not work around this: find out with the other side why it is so."
 
 
 class CertificateRefused(TrustError):
@@ -118,7 +121,7 @@ class CertificateRefused(TrustError):
 class TermsDiffer(TrustError):
     """The two sides hold different job terms, versions or data layouts."""
 
-    help = "Compare `securexgb job show` at both sides: the ten-character digests must be equal."
+    help = ""
 
 
 class EvidenceRefused(TrustError):

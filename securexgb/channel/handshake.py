@@ -87,7 +87,7 @@ def compare(mine: Hello, theirs: Hello) -> None:
     if mine.job_digest != theirs.job_digest:
         raise TermsDiffer(
             f"{me} holds job terms {mine.job_digest}, {mine.peer_name} holds "
-            f"{theirs.job_digest[:10]!r}: agree on one job.toml"
+            f"{theirs.job_digest[:10]!r}: compare `securexgb job show`, agree on one job.toml"
         )
     if mine.purpose != theirs.purpose:
         raise TermsDiffer(

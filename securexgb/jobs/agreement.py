@@ -143,7 +143,10 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             f"from {_model(label)}, the feature party from {_model(feature)}"
         )
     if label.params != feature.params or label.digest != feature.digest:
-        raise TermsDiffer("the two sides train with different parameters or job terms")
+        raise TermsDiffer(
+            "the two sides train with different parameters or job terms: compare "
+            "`securexgb job show` at both sides"
+        )
     if label.rows != feature.rows:
         raise DataError(
             f"the label party has {label.rows} rows to train on, the feature party "

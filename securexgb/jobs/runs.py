@@ -251,6 +251,7 @@ def finished_run(
     if half.job_digest != federation.terms.full_digest:
         raise TermsDiffer(
             f"{federation.config.name}: the model in {run.path} was trained under the terms "
-            f"{half.job_digest[:10] or 'of no job'}, and the job file says {federation.digest}"
+            f"{half.job_digest[:10] or 'of no job'}, and the job file says {federation.digest}: "
+            "name the terms of that run (--job)"
         )
     return FinishedRun(run, half, RunRecord.read(run))

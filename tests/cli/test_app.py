@@ -40,6 +40,7 @@ def test_every_error_has_its_code_and_one_sentence(capsys):
         "NotAvailable",
         "FileError",
         "DataError",
+        "TermsDiffer",
         "UnknownModel",
         "FeaturesUnavailable",
     }

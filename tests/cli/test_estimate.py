@@ -72,7 +72,7 @@ def job(method=TWO_PARTY, rows=4096, columns=(2, 1), evaluation_rows=(), **chang
     is_weighted = params.weight_exponent is not None
     layout = Layout.of(params, rows, columns, is_weighted)
     sets = [MeasuredSet(f"s{n}", count, is_weighted) for n, count in enumerate(evaluation_rows)]
-    return Job(params, layout, method, tuple(sets), by_command=False)
+    return Job(params, layout, method, tuple(sets), by_command=False, measures_link=False)
 
 
 class Watch(TrainingCallback):

@@ -27,9 +27,10 @@ class Job:
     """``sets``: the evaluation sets; ``request``: how predictions are asked for; ``has_ids``:
     whether rows are compared by ids; ``aligns``: whether the terms align rows, ``is_aligned``: and
     that is done, for all sets; ``by_command``: whether it runs by ``securexgb train``, which
-    compares runs, ledgers and rows first, measures the link and keeps a checkpoint. ``shards``: of
-    the rows at each side, 0 where none are apart; ``part``: what is spoken of: all that one process
-    would do, or what a head does, or its largest shard."""
+    compares runs, ledgers and rows first, measures the link and keeps a checkpoint;
+    ``measures_link``: whether protocols are chosen by what was measured, as they are then.
+    ``shards``: of the rows at each side, 0 where none are apart; ``part``: what is spoken of: all
+    that one process would do, or what a head does, or its largest shard."""
 
     params: TrainingParams
     layout: Layout
@@ -40,6 +41,7 @@ class Job:
     aligns: bool = False
     is_aligned: bool = False
     by_command: bool = True
+    measures_link: bool = True
     shards: int = 0
     part: Part = "all"
 

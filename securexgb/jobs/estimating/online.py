@@ -77,7 +77,7 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     """Cost of a round by what it is for, without metrics; who owns which split does not matter to
     the sums.
 
-    ``round_words``: of the link, by which a training by command chooses protocols.
+    ``round_words``: of the link, by which a training that measures it chooses protocols.
     ``is_first``: of the first round, whose gradients the label party makes by itself.
     """
     params, layout = job.params, job.layout
@@ -85,7 +85,7 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = sampled_count(params, layout)
     rows, more = job.rows, job.evaluation_rows
-    measured = round_words if job.by_command else 0
+    measured = round_words if job.measures_link else 0
     prices = replace(job.method.prices, round_words=measured)
     parts = dict[str, Cost]()
     if job.has_trees:

@@ -1,7 +1,9 @@
 """How fast this machine is: prices that were measured once, times what a short trial says now.
 
 Prices are of one core of the machine of docs/benchmarks.md; what is tried, and how, is in
-``trial``.
+``trial``. Those of rounds, megabytes, pools and kinds were fitted together to processor seconds of
+W1 and W2 on a quiet machine (`benchmarks/estimates.py`), in the proportions that their own
+measurements have.
 """
 
 from __future__ import annotations
@@ -21,33 +23,28 @@ from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.estimating.trial import begun
 
-SECONDS_A_ROUND = 0.65e-3
+SECONDS_A_ROUND = 0.72e-3
 """Of a party's protocols and its link's thread; from W1 and W2 of docs/benchmarks.md."""
-SECONDS_A_MEGABYTE = 4.4e-3
+SECONDS_A_MEGABYTE = 2.9e-3
 """Online, of both directions together; the same runs."""
 ONE_CORE = 0.84
-"""The share of its only core that a party keeps busy, two parties on two cores. It was 0.73 before
-work offline was cut, and follows those cuts; not measured anew on a quiet machine."""
+"""The share of its only core that a party keeps busy, two parties on two cores."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what a dealer sends, at the party that draws it; from the same table."""
 DEALT_A_MEGABYTE = 4.0e-3
 """Of the dealer's processor; from the same table."""
-SECONDS_A_ROW_BIT = 30e-9
+SECONDS_A_ROW_BIT = 20e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
-SECONDS_A_BIT = 10e-9
-"""Of a party, for a bit of the number and a word of its row in triples of rows; 12e-9 before the
-pools of 2^16 rows, see ``price``."""
-SECONDS_A_CELL = 1.0e-6
+SECONDS_A_BIT = 6.5e-9
+"""Of a party, for a bit of the number and a word of its row in triples of rows."""
+SECONDS_A_CELL = 0.65e-6
 """Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
 SECONDS_A_KEY = 4.0e-6
 """Of a party, to align: docs/alignment.md."""
 SECONDS_A_CALL = 1.0e-3
 """Of a head, for a question to all of its shards, beside its bytes: docs/cluster.md."""
-SECONDS_A_POOL = 0.014
-"""Of a party, for both directions: 638,464 transfers each at some 10 ns, reckoned from
-docs/offline.md and not measured apart. With 0.02, under a load of 5 to 20, processor seconds over
-what was said had medians of 0.84 (W1, 11 runs, 0.42 to 1.17), 0.68 (W2, 4 runs, 0.45 to 0.81) and
-0.95 (W3, 3 runs, 0.77 to 0.97); what is left with 0.014 is unverified."""
+SECONDS_A_POOL = 0.009
+"""Of a party, for both directions: 638,464 transfers each, stretched and hashed."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),
@@ -117,19 +114,19 @@ def price(kind: Kind[Any]) -> float:
     what their thread took in W1 and W2."""
     match kind:
         case Triples():
-            return 1.5e-6
+            return 1.0e-6
         case RowTriples(count, bits):
             return count * bits * SECONDS_A_BIT
         case Gates():
-            return 1.45e-6
+            return 0.95e-6
         case DigitTransfers():
-            return 2.4e-6
+            return 1.55e-6
         case RandomBits(ring_bits=32):
-            return 0.03e-6
+            return 0.02e-6
         case RandomBits():
-            return 0.035e-6
+            return 0.023e-6
         case Transfers():
-            return 0.012e-6
+            return 0.008e-6
     raise LookupError(f"no price was measured for {kind.name}")
 
 

@@ -15,7 +15,7 @@ One JSON line a point. Of heads: their processor seconds a tree, bytes to the ot
 from own shards, which should not grow with rows; of shards: processor seconds a tree and the peak
 of memory.
 
-``--computed`` runs nothing: it asks the cost model, as `securexgb estimate` does.
+``--computed`` runs nothing: it asks the cost model, as `securexgb estimate` does, for this machine.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,7 +46,7 @@ from securexgb.jobs.data.parquet import BATCH_ROWS
 from securexgb.jobs.estimating.estimate import estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link
-from securexgb.jobs.estimating.machine import Machine
+from securexgb.jobs.estimating.machine import this_machine
 from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -196,11 +197,11 @@ def _line_of(
 
 
 def computed(work: Work, shards: int, cores: float) -> dict[str, Any]:
-    """The line of a point that is not run, on the machine of docs/benchmarks.md: what `estimate`
-    says, on a line so wide that it takes no time."""
+    """The line of a point that is not run, on machines as fast as this one: what `estimate` says, on
+    a line so wide that it takes no time."""
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     job = Job(work.params, layout, work.method, shards=shards)
-    found = estimate(job, 0, _WIDE, Machine(cores=cores))
+    found = estimate(job, 0, _WIDE, replace(this_machine(), cores=cores))
     assert found.shards is not None
     head, shard = found.shards.head, found.shards.shard
     return {

@@ -197,8 +197,9 @@ def _line_of(
 
 
 def computed(work: Work, shards: int, cores: float) -> dict[str, Any]:
-    """The line of a point that is not run, on machines as fast as this one: what `estimate` says, on
-    a line so wide that it takes no time."""
+    """The line of a point that is not run, on machines as fast as this one.
+
+    It is what `estimate` says, on a line so wide that it takes no time."""
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     job = Job(work.params, layout, work.method, shards=shards)
     found = estimate(job, 0, _WIDE, replace(this_machine(), cores=cores))

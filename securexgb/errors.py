@@ -79,10 +79,7 @@ class ShardGone(PeerError):
 class PeerTimeout(PeerError):
     """Nothing arrived from the other side within the deadline."""
 
-    help = (
-        "The other side may be slow or stuck: look at its log, or raise timeout_seconds "
-        "(wait, where it never came)."
-    )
+    help = "It may be slow or stuck: look at its log, or raise timeout_seconds (first contact: wait)."
 
 
 class NotReady(PeerError):

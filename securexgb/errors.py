@@ -79,7 +79,7 @@ class ShardGone(PeerError):
 class PeerTimeout(PeerError):
     """Nothing arrived from the other side within the deadline."""
 
-    help = "It may be slow or stuck: look at its log, or raise timeout_seconds (first contact: wait)."
+    help = "It may be slow or stuck: look at its log, or raise timeout_seconds (at first: wait)."
 
 
 class NotReady(PeerError):

@@ -27,7 +27,6 @@ from securexgb.mpc.shared import Words
 
 Role = Literal["label", "feature"]
 WORD_BYTES = 8
-_NOTHING = np.zeros(0, np.uint64)
 PUBLIC_BYTES = 16 << 20
 """The most of public data that one side tells the other at once: names, ledgers, lists of runs."""
 ROLES: tuple[Role, Role] = ("label", "feature")
@@ -156,29 +155,18 @@ class Party:
         """One round of the messages of all steps that run together: what they send goes as one."""
         if self._round is not None:
             return self._round(messages)
-        if len(messages) == 1:
-            return [self._one(messages[0])]
         tag = self._tag(*(message.place for message in messages))
         payloads = [message.payload for message in messages if message.payload is not None]
         counts = [message.expect for message in messages]
         expected = [count for count in counts if count is not None]
         due = WORD_BYTES * sum(expected)
         if payloads:
-            self.channel.send(tag, b"".join(payloads), due if expected else None)
+            payload = payloads[0] if len(payloads) == 1 else b"".join(payloads)
+            self.channel.send(tag, payload, due if expected else None)
         received = np.zeros(0, np.uint64)
         if expected:
             received = _words_of(self.channel.receive(tag, due), due, tag)
         return list(in_turn(received, [count or 0 for count in counts]))
-
-    def _one(self, message: Message) -> Words:
-        """A round of one step, as nearly all are; a row on request waits for three of them."""
-        tag, expect = self._tag(message.place), message.expect
-        due = None if expect is None else WORD_BYTES * expect
-        if message.payload is not None:
-            self.channel.send(tag, message.payload, due)
-        if due is None:
-            return _NOTHING
-        return _words_of(self.channel.receive(tag, due), due, tag)
 
     def _tag(self, place: str, *others: str) -> str:
         """The name of the next round's message."""

@@ -13,8 +13,8 @@ this side cannot know how much of it the other side has already seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -80,23 +80,14 @@ class Ledger:
     keeper: Callable[[], None] | None = None
     _before: Counts = field(default_factory=dict)
 
-    def announced(
-        self, most: Mapping[tuple[Reveal, Audience], int]
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def announced(self, most: Mapping[tuple[Reveal, Audience], int]) -> Iterator[None]:
         """A step that opens at most so much. Where it fails it stays in work."""
-        return _Announced(self, {key: n for key, n in most.items() if n})
-
-    def begin(self, most: Counts) -> None:
-        """As ``announced`` does."""
-        self.in_work, self._before = most, dict(self.entries)
-        if self.keeper is not None:
-            self.keeper()
-
-    def end(self) -> None:
-        """As ``announced`` does where nothing has failed."""
+        self.in_work, self._before = {key: n for key, n in most.items() if n}, dict(self.entries)
+        self._keep()
+        yield
         self.in_work = {}
-        if self.keeper is not None:
-            self.keeper()
+        self._keep()
 
     def record(self, reveal: Reveal, audience: Audience, values: int) -> None:
         """Count so many, before they are opened; errors as of ``check``."""
@@ -126,21 +117,9 @@ class Ledger:
         """The most that the step in work opens."""
         return _rows(self.in_work)
 
-
-class _Announced(AbstractContextManager[None]):
-    """See ``Ledger.announced``; a class, since a row alone takes two of them."""
-
-    __slots__ = ("_ledger", "_most")
-
-    def __init__(self, ledger: Ledger, most: Counts) -> None:
-        self._ledger, self._most = ledger, most
-
-    def __enter__(self) -> None:
-        self._ledger.begin(self._most)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._ledger.end()
+    def _keep(self) -> None:
+        if self.keeper is not None:
+            self.keeper()
 
 
 def _rows(counts: Counts) -> list[dict[str, Any]]:

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable
 from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 Stage = Literal["queue", "look up", "gate", "rounds"]
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -49,13 +48,10 @@ class PrometheusMeter:
         self._rows = self._counter("rows", "Rows scored.")
         self._padding = self._counter("padding_rows", "Rows scored for nobody, to fill batches.")
         self._refusals = self._counter("refused_rows", "Rows without a score, by why.", "reason")
-        self._batches = _Histogram("batch_rows", "Rows that a batch has.", _BATCHES)
-        self._stages = _Histogram(
-            "stage_seconds", "What takes how long.", _SECONDS, "stage", get_args(Stage)
-        )
-        self._calls = _Histogram("request_seconds", "How long calls take.", _SECONDS)
-        for histogram in (self._batches, self._stages, self._calls):
-            self.registry.register(histogram)
+        self._batches = self._histogram("batch_rows", "Rows that a batch has.", _BATCHES)
+        self._stages = self._histogram("stage_seconds", "What takes how long.", _SECONDS, "stage")
+        self._stage = {stage: self._stages.labels(stage) for stage in get_args(Stage)}
+        self._calls = self._histogram("request_seconds", "How long calls take.", _SECONDS)
         self._stock = self._gauge("stock_rows", "Rows for which correlations are ready.")
         self._links = self._gauge("linked_sessions", "Replicas of the other side that are linked.")
         self._up = self._gauge("peer_up", "Whether any is.")
@@ -81,7 +77,7 @@ class PrometheusMeter:
 
     def took(self, stage: Stage, seconds: float) -> None:
         """As ``Meter.took``."""
-        self._stages.observe(seconds, stage)
+        self._stage[stage].observe(seconds)
         if stage == "queue":
             with self._lock:
                 self._forget()
@@ -130,44 +126,10 @@ class PrometheusMeter:
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"securexgb_{name}", text, registry=self.registry)
 
-
-class _Histogram:
-    """How often which value came. ``Histogram`` of the library looks at its buckets one by one and
-    takes a lock for each of two figures: as long, for the five of a row, as a message takes."""
-
-    def __init__(
-        self,
-        name: str,
-        text: str,
-        buckets: Sequence[float],
-        label: str = "",
-        values: Sequence[str] = ("",),
-    ) -> None:
-        """``values``: all that ``label`` may have, where there is one."""
-        self._name, self._text, self._buckets = f"securexgb_{name}", text, buckets
-        self._label = label
-        self._lock = threading.Lock()
-        self._counts = {value: [0] * (len(buckets) + 1) for value in values}
-        self._sums = dict.fromkeys(values, 0.0)
-
-    def observe(self, found: float, value: str = "") -> None:
-        """``value``: of the label."""
-        place = bisect_left(self._buckets, found)
-        with self._lock:
-            self._counts[value][place] += 1
-            self._sums[value] += found
-
-    def collect(self) -> Iterable[Metric]:
-        """Prometheus's name for it."""
-        labels = [self._label] if self._label else []
-        family = HistogramMetricFamily(self._name, self._text, labels=labels)
-        bounds = [*map(str, map(float, self._buckets)), "+Inf"]
-        with self._lock:
-            for value, counts in self._counts.items():
-                named = [value] if self._label else []
-                upto = zip(bounds, accumulate(counts), strict=True)
-                family.add_metric(named, [*upto], self._sums[value])
-        yield family
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(f"securexgb_{name}", text, labels, buckets=buckets, registry=self.registry)
 
 
 class _State:

@@ -15,7 +15,6 @@ from tests.boost.data import jobs, sides, table
 
 MESSAGES = (
     "mpc.party:Party.exchange_bytes",
-    "mpc.party:Party._one",
     "mpc.party:Party.in_round",
     "offline.base_transfer:Messages.get",
     "offline.homomorphic:HomomorphicProducts._swapped",

@@ -457,6 +457,48 @@ class RowBitsSums:
         the grid of what stays. Past the last row the lower bits are random.
         """
 
+class FixedWordsKey:
+    """The small secret of who owns fixed words; opens what ``FixedSums`` sends.
+
+    See he/fixed_sums.py. Layouts are (trees, words of a tree, bits of a word, bits that leave).
+    """
+
+    @staticmethod
+    def encrypt(
+        layout: tuple[int, int, int, int],
+        prime: int,
+        coins: bytes,
+        secrets: bytes,
+        errors: bytes,
+        words: Words,
+    ) -> tuple[FixedWordsKey, Bytes]:
+        """The key, and what is sent once of words (trees, words of a tree).
+
+        ``secrets``, ``errors``: keys of 16 bytes for this alone; ``coins``: of both sides, public.
+        """
+
+    def read(self, sent: Bytes, rows: int) -> Words:
+        """Shares (trees rows,) of so many rows' results (results, bytes of one)."""
+
+class FixedSums:
+    """What the owner of bits adds words up with; counts what it draws as long as it lives."""
+
+    def __init__(
+        self,
+        layout: tuple[int, int, int, int],
+        prime: int,
+        coins: bytes,
+        received: Bytes,
+        private: bytes,
+    ) -> None:
+        """``received``: as it was sent; ``private``: a key for this object alone."""
+
+    @property
+    def used(self) -> int:
+        """Results that were made: the number of the next one."""
+    def add_up(self, bits: Words, rows: int) -> tuple[Bytes, Words]:
+        """For bits (words of a tree, ceil(trees rows / 64)): what leaves, and shares (trees rows,)."""
+
 LinkMessage = tuple[str | None, Bytes]
 """The tag, None of a hello, and the payload."""
 

@@ -1,5 +1,6 @@
 //! Homomorphic encryption and masks over rings of polynomials.
 
+pub mod fixed_sums;
 pub mod masks;
 pub mod modular;
 pub mod ntt;

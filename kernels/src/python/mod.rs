@@ -6,6 +6,7 @@ mod align;
 mod arguments;
 mod bfv_keys;
 mod digits;
+mod fixed_sums;
 mod gates;
 mod halves;
 mod lattice;
@@ -34,6 +35,8 @@ mod _kernels {
     use super::bfv_keys::{BfvMasker, BfvSecretKey};
     #[pymodule_export]
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
+    #[pymodule_export]
+    use super::fixed_sums::{FixedSums, FixedWordsKey};
     #[pymodule_export]
     use super::gates::{gates_close, gates_open};
     #[pymodule_export]

@@ -20,7 +20,13 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.predict import check_range, most_margin, opened_margins, rounding_steps
 from securexgb.boost.scoring.forest import Forest
-from securexgb.boost.splits.hidden_scores import HiddenScores, hidden_cost
+from securexgb.boost.splits.hidden_scores import (
+    HiddenScores,
+    has_sums,
+    hidden_cost,
+    served_cost,
+    served_layout,
+)
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.multiplex import (
     multiplex_apart,
@@ -61,7 +67,7 @@ class RowScores:
         self._forest: Forest | None = None
         self._hidden: HiddenScores | None = None
         if rounds and model.params.is_hidden:
-            self._hidden = HiddenScores(party, model, rounds, SESSION_ROWS)
+            self._hidden = HiddenScores(party, model, rounds, SESSION_ROWS, serves=True)
         elif rounds:
             self._forest = Forest(party.rank, rounds)
 
@@ -119,7 +125,11 @@ class RowScores:
         if self._hidden is not None:
             trees, depth = len(self.model.best_trees), self.model.params.max_depth
             rate, ring_bits = self.model.params.most_rate, self.rounding.ring_bits
-            total += hidden_cost(trees, depth, rows, rate, ring_bits)
+            layout = served_layout(self.model, trees)
+            if layout is not None and has_sums(layout, rows, ring_bits):
+                total += served_cost(layout, depth, rows, self.model.outputs, ring_bits)
+            else:
+                total += hidden_cost(trees, depth, rows, rate, ring_bits)
             nodes = rows * trees * ((1 << depth) - 1)
             total += Cost(correlations=Budget(row_nodes=nodes))
         if self._forest is not None:

@@ -1,6 +1,6 @@
 """Exact division of shared integers by a power of two, rounding down.
 
-Shares are modulo 2^r, r = 64 or 32. With an offset the value is z = x + 2^(r-2) in
+Shares are modulo 2^r, r at most 64. With an offset the value is z = x + 2^(r-2) in
 [0, 2^(r-1)), shared as z0 + z1 mod 2^r. Shifting each share right by f is off in two
 places. The low parts may carry into the quotient: a carry of f bits. And the shares may
 wrap round 2^r: since z < 2^(r-1), they do exactly if one of them has its highest bit set
@@ -117,7 +117,7 @@ def truncate(
 ) -> Shared:
     """floor(x / 2^bits), exact; signed |x| < 2^(ring_bits - 2), 1 <= bits <= ring_bits - 3.
 
-    ``x`` is shared modulo 2^ring_bits (64, 32), the result modulo 2^64.
+    ``x`` is shared modulo 2^ring_bits, at most 64, the result modulo 2^64.
     """
     late = _shifted(party, x.reshape(-1), bits, ring_bits, carries)
     return in_time(party, late).reshape(*x.shape)

@@ -11,8 +11,9 @@ from securexgb.correlations.counting import Budget
 from securexgb.mpc.party import Party
 from securexgb.offline.two_party import TwoPartySource
 
-_BATCH_ROWS = 64
-"""Rows whose correlations are reckoned together: what a batch of a few takes alone is less."""
+_BATCH_ROWS = (64, 256)
+"""Rows whose correlations are reckoned together: what a batch of a few takes alone is less. Of
+hidden splits larger batches take others."""
 LOW_WATER = 0.25
 """Of the stock, below which a replica takes no more requests for now."""
 
@@ -28,12 +29,13 @@ class Stock:
 
     def open(self, scores: RowScores) -> None:
         """One more model; at both ends at the same time."""
-        wanted = scores.cost(_BATCH_ROWS).correlations.times(-(-self._rows // _BATCH_ROWS))
-        kinds = {*self._kept.counts, *wanted.counts}
-        self._kept = Budget(
-            {kind: max(wanted[kind], self._kept[kind]) for kind in kinds},
-            row_nodes=max(wanted.row_nodes, self._kept.row_nodes),
-        )
+        for rows in _BATCH_ROWS:
+            wanted = scores.cost(rows).correlations.times(-(-self._rows // rows))
+            kinds = {*self._kept.counts, *wanted.counts}
+            self._kept = Budget(
+                {kind: max(wanted[kind], self._kept[kind]) for kind in kinds},
+                row_nodes=max(wanted.row_nodes, self._kept.row_nodes),
+            )
         if self._source is not None:
             self._source.keep(self._kept)
 

@@ -497,7 +497,8 @@ class FixedSums:
     def used(self) -> int:
         """Results that were made: the number of the next one."""
     def add_up(self, bits: Words, rows: int) -> tuple[Bytes, Words]:
-        """For bits (words of a tree, ceil(trees rows / 64)): what leaves, and shares (trees rows,)."""
+        """For bits (words of a tree, ceil(trees rows / 64)): what leaves, and shares
+        (trees rows,)."""
 
 LinkMessage = tuple[str | None, Bytes]
 """The tag, None of a hello, and the payload."""

@@ -1,10 +1,10 @@
 """Parameters of sums of fixed words by private bits: the ring, its noise, and how words lie.
 
 One party has words that stay for long, K for each of T trees, the other one bits of rows; both get
-shares of each row's and tree's sum, modulo 2^w, at g bits below the number (``kernels/src/lattice/
-fixed_sums.rs`` says what is computed). The ring is Z_p[X] / (X^2048 + 1), p a prime of 50 bits where
-the homomorphic encryption standard allows 54; ternary secrets, errors centred binomial as in
-``he.noise``. A result has 256 rows of 8 trees.
+shares of each row's and tree's sum, modulo 2^w, at g bits below the number
+(``kernels/src/lattice/fixed_sums.rs`` says what is computed). The ring is Z_p[X] / (X^2048 + 1),
+p a prime of 50 bits where the homomorphic encryption standard allows 54; ternary secrets, errors
+centred binomial as in ``he.noise``. A result has 256 rows of 8 trees.
 
 *Noise* of one coefficient of C0 + C1 s, subgaussian, in units of 2^-b of the torus, b = w + g bits
 of what leaves; q = p 2^-b is what errors are divided by:
@@ -98,7 +98,7 @@ def failure_log2(layout: FixedLayout) -> float:
 
 
 def plan_fixed_sums(trees: int, words: int, word_bits: int) -> FixedLayout | None:
-    """The layout that sends least; None where the ring has no room for it or memory would not do."""
+    """The layout that sends least; None where the ring or memory has no room for it."""
     if STANDARD_BITS[DEGREE] < PRIME_BITS or not 1 <= words <= MOST_WORDS or trees < 1:
         return None
     for bits in range(max(_LEAST_SENT, word_bits + 1), _MOST_SENT + 1):

@@ -23,7 +23,8 @@ import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort
 import securexgb.mpc.strongest
-import securexgb.mpc.trees.halves  # noqa: F401
+import securexgb.mpc.trees.halves
+import securexgb.mpc.trees.leaf_sums  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
@@ -35,6 +36,7 @@ from securexgb.boost.splits.score import least_score, score_bits
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.prices import DEALT, MADE
 from securexgb.correlations.rows import RowShape
+from securexgb.he.fixed_sums import FixedLayout
 from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
@@ -206,6 +208,7 @@ def _of_mpc(
         SharedBits(np.zeros((columns, layout.all_bins, 1), np.uint64), _NODES)
         for columns in layout.columns
     ]
+    leaf_sums = bits(16), Shared.zeros(16, 8), FixedLayout(8, 16, 31, 14), None
     x, owners, vectors = Shared.zeros(count), np.zeros(1, np.int64), Shared.zeros(_NODES, 2, count)
     return {
         "mpc.multiply.multiply": (x, x),
@@ -240,6 +243,8 @@ def _of_mpc(
             38,
         ),
         "mpc.trees.halves.halves": (bits(), bits(3), Shared.zeros(4, count), 32),
+        "mpc.trees.leaf_sums.leaf_sums": leaf_sums,
+        "mpc.trees.leaf_sums.leaf_values": (*leaf_sums, 52),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),

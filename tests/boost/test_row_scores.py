@@ -12,11 +12,13 @@ import pytest
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
 from securexgb.boost.scoring.row_scores import RowScores
+from securexgb.boost.splits.hidden_scores import MANY_ROWS
 from securexgb.mpc.party import Party
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 
 NEW = sides(*table(40, missing=0.2, seed=9), 2)
+MANY = sides(*table(MANY_ROWS + 2, missing=0.2, seed=9), 2)
 PARAMS = {
     "binary": TrainingParams(n_estimators=3, max_depth=3, max_bin=8),
     "regression": TrainingParams(
@@ -26,6 +28,14 @@ PARAMS = {
         n_estimators=2, max_depth=2, max_bin=8, objective="multi:softprob", num_class=2
     ),
     "hidden": TrainingParams(n_estimators=2, max_depth=2, max_bin=8, splits="hidden"),
+    "hidden classes": TrainingParams(
+        n_estimators=1,
+        max_depth=1,
+        max_bin=8,
+        objective="multi:softprob",
+        num_class=3,
+        splits="hidden",
+    ),
     "no trees": TrainingParams(n_estimators=1, max_depth=2, max_bin=8),
 }
 
@@ -83,3 +93,30 @@ def test_equal_to_predict(name: str, decimals: int, backend: Any) -> None:
     expected = run_parties(program, inputs, seed=1)[0]
     found = run_parties(_requested, inputs, backend=backend, seed=2)[0]
     assert np.array_equal(found, expected[::3])
+
+
+@pytest.mark.parametrize("name", ["hidden", "hidden classes"])
+@pytest.mark.parametrize("backend", ["shared", "plaintext"])
+def test_many_rows_of_hidden_splits(name: str, backend: Any) -> None:
+    """Leaf values come by sums then."""
+    halves = _halves(name)
+
+    def program(party: Party, given: Any) -> Any:
+        half, values, decimals = given
+        return predict(party, half, values, Request("label", decimals))
+
+    def requested(party: Party, given: Any) -> Any:
+        half, values, decimals = given
+        scores = RowScores(party, half, decimals)
+        before = party.rounds
+        margins, centre = scores.margins(values, None)
+        found = scores.opened(margins, centre, np.arange(values.shape[0]))
+        rounds = party.rounds - before
+        if party.ideal is None:
+            assert rounds == scores.cost(values.shape[0]).rounds
+        return None if found is None else scores.predictions(found)
+
+    inputs = [(half, rows.values, 6) for half, rows in zip(halves, MANY, strict=True)]
+    expected = run_parties(program, inputs, seed=1)[0]
+    found = run_parties(requested, inputs, backend=backend, seed=2)[0]
+    assert np.array_equal(found, expected)

@@ -19,6 +19,7 @@ from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.leaves import LevelSums
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
+from securexgb.he.fixed_sums import plan_fixed_sums
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.circuits.chains import Preparation
@@ -35,10 +36,13 @@ from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
+from securexgb.mpc.trees.leaf_sums import agree_leaves
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
 Draw = np.random.Generator
+WHOLE_BITS = 60
+"""Of leaf values."""
 Arguments = list[Pair]
 
 
@@ -202,6 +206,15 @@ def _halves(draw: Draw) -> Arguments:
     lanes, count = int(draw.choice([1, 2, 4, 8])), _count(draw)
     bits = _bits(draw, int(draw.integers(lanes + 1)), count)
     return [_bits(draw, count), bits, _numbers(draw, lanes, count), public(39)]
+
+
+def _leaf_sums(draw: Draw) -> Arguments:
+    trees, leaves, rows = int(draw.integers(1, 4)), int(draw.choice([2, 4])), _count(draw)
+    layout = plan_fixed_sums(trees, leaves, 31)
+    assert layout is not None
+    reached = np.eye(leaves, dtype=np.int64)[draw.integers(0, leaves, trees * rows)].T
+    marks = shared_bits(np.ascontiguousarray(reached), int(draw.integers(1 << 30)))
+    return [marks, _numbers(draw, leaves, trees), public(layout)]
 
 
 def _rounding(draw: Draw) -> Arguments:
@@ -496,6 +509,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.multiplex.multiplex_private": _select,
     "mpc.multiplex.multiplex_apart": _apart,
     "mpc.trees.halves.halves": _halves,
+    "mpc.trees.leaf_sums.leaf_sums": _leaf_sums,
+    "mpc.trees.leaf_sums.leaf_values": _leaf_sums,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,
@@ -563,4 +578,8 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
     elif name == "mpc.numbers.logarithm.normalised":
         wanted = normal_masks(searched(shape, others[0]), shape[0].words.shape[1])
         others[1] = Preparation(party, wanted).ready()
+    elif name.startswith("mpc.trees.leaf_sums"):
+        others.append(agree_leaves(party, *others))
+        if name.endswith("leaf_values"):
+            others.append(WHOLE_BITS)
     return [shape, *others] if arguments else []

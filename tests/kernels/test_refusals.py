@@ -10,6 +10,7 @@ import pytest
 
 from securexgb import _kernels as k
 
+PRIME = 0x3FFFFFFFFC001
 KEY = bytes(16)
 W = np.zeros(6, np.uint64)
 MATRIX = np.zeros((6, 4), np.uint64)
@@ -151,6 +152,26 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         ((70, 2, 14), KEY, np.zeros((1, 3, 1024), np.uint16), KEY),
         r"received must have the shape \[2, 3, 1024\]",
     ),
+    "words beyond a result": (
+        k.FixedWordsKey.encrypt,
+        ((1, 129, 31, 45), PRIME, KEY, KEY, KEY, np.zeros((1, 129), np.uint64)),
+        "129 words of 31 bits for each of 1 trees, sent in 45, do not fit the ring",
+    ),
+    "fixed words of other trees": (
+        k.FixedWordsKey.encrypt,
+        ((2, 2, 31, 45), PRIME, KEY, KEY, KEY, np.zeros((1, 2), np.uint64)),
+        r"words must have the shape \[2, 2\]",
+    ),
+    "no prime of the ring": (
+        k.FixedWordsKey.encrypt,
+        ((1, 2, 31, 45), PRIME + 2, KEY, KEY, KEY, np.zeros((1, 2), np.uint64)),
+        "prime must lie between",
+    ),
+    "another upload of words": (
+        k.FixedSums,
+        ((1, 2, 31, 45), PRIME, KEY, np.zeros(5, np.uint8), KEY),
+        r"received must have the shape \[38400\]",
+    ),
     "rank 2": (k.triple_close, (VECTORS, W, W, W, 2), "rank must be 0 or 1"),
 }
 
@@ -175,6 +196,22 @@ def test_what_does_not_fit_a_key_of_row_bits_is_refused() -> None:
     assert (sent.shape, sums.used) == ((1, 1280), 1)
     with pytest.raises(ValueError, match=r"sent must have the shape \[2, 1280\]"):
         key.read(sent, 15)
+
+
+def test_what_does_not_fit_a_key_of_fixed_words_is_refused() -> None:
+    layout = (1, 2, 31, 45)
+    words = np.zeros((1, 2), np.uint64)
+    key, upload = k.FixedWordsKey.encrypt(layout, PRIME, KEY, KEY, KEY, words)
+    sums = k.FixedSums(layout, PRIME, KEY, upload, KEY)
+    with pytest.raises(ValueError, match=r"bits must have the shape \[2, 1\]"):
+        sums.add_up(np.zeros((2, 2), np.uint64), 3)
+    with pytest.raises(ValueError, match="there are no rows"):
+        sums.add_up(np.zeros((2, 0), np.uint64), 0)
+    assert sums.used == 0
+    sent, shares = sums.add_up(np.zeros((2, 1), np.uint64), 3)
+    assert (sent.shape, shares.shape, sums.used) == ((1, 11520), (3,), 1)
+    with pytest.raises(ValueError, match=r"sent must have the shape \[2, 11520\]"):
+        key.read(sent, 257)
 
 
 def test_read_only_arguments_are_taken() -> None:

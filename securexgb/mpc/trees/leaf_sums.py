@@ -98,7 +98,7 @@ def _ideal(marks: SharedBits, leaves: Shared, layout: FixedLayout, _keys: None) 
 
 
 @protocol(
-    cost=lambda marks, leaves, layout, keys: leaf_sums_cost(layout, marks.count // layout.trees),  # noqa: ARG005
+    cost=lambda marks, leaves, layout, keys: leaf_sums_cost(layout, marks.count // layout.trees),
     opens="C1 of ring-LWE, masked by a fresh encryption of zero",
     source="docs/homomorphic.md, sums of fixed words; ring-LWE: Lyubashevsky, Peikert, Regev, "
     "EUROCRYPT 2010",
@@ -147,7 +147,7 @@ def leaf_values_cost(layout: FixedLayout, rows: int, whole_bits: int) -> Cost:
 
 
 @protocol(
-    cost=lambda marks, leaves, layout, keys, whole_bits: leaf_values_cost(  # noqa: ARG005
+    cost=lambda marks, leaves, layout, keys, whole_bits: leaf_values_cost(
         layout, marks.count // layout.trees, whole_bits
     ),
     opens=COMPOSED,
@@ -162,10 +162,10 @@ def leaf_values(
     keys: LeafKeys | None,
     whole_bits: int,
 ) -> Shared:
-    """The leaf values (T rows,) of marks (K, T rows), see ``leaf_sums``: the number times
-    2^guard_bits, right modulo 2^whole_bits up to the noise.
+    """The leaf values (T rows,) of marks (K, T rows), ``guard_bits`` below the number.
 
-    Leaf values are below 2^(word_bits - 2).
+    Right modulo 2^whole_bits up to noise, see ``leaf_sums``; leaf values are below
+    2^(word_bits - 2).
     """
     bits = layout.sent_bits
     value, negative = leaf_sums(party, marks, leaves, layout, keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import shutil
 import socket
 import subprocess
@@ -54,8 +55,12 @@ PROXIES: dict[str, tuple[str, Callable[[Path, int, int], list[str]]]] = {
 
 
 def is_there(name: str) -> bool:
-    """Whether this machine has the proxy."""
-    return _binary(name) is not None
+    """Whether this machine has the proxy, and what it needs to forward TCP."""
+    binary = _binary(name)
+    if binary is None or name != "nginx" or _STREAM_MODULE.exists():
+        return binary is not None
+    built = subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
+    return re.search(r"--with-stream(?!=dynamic)\b", built) is not None
 
 
 def _binary(name: str) -> str | None:

@@ -58,7 +58,8 @@ def machine(results: Results) -> str:
 
 
 def days(results: Results) -> str:
-    found = sorted({line["date"] for group in results.values() for line in group if "date" in line})
+    measured = (group for name, group in results.items() if name != "thorough")
+    found = sorted({line["date"] for group in measured for line in group if "date" in line})
     if not found:
         return "?"
     return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"

@@ -39,6 +39,7 @@ ALLOWED = {
 _NAMES = {
     "3-Clause BSD License": "BSD-3-Clause", "Apache": "Apache-2.0", "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0", "Apache License 2.0": "Apache-2.0",
+    "Apache Software License 2.0": "Apache-2.0", "LGPL-3.0+": "LGPL-3.0-or-later",
     "BSD 2-Clause License": "BSD-2-Clause", "BSD License": "BSD",
     "GNU General Public License v3 (GPLv3)": "GPL-3.0",
     "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",

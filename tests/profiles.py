@@ -1,6 +1,7 @@
 """How far tests look: as far as a change needs, or, in ``make thorough``, far beyond.
 
-Two profiles of hypothesis, chosen by ``pytest --hypothesis-profile``. Tests that say themselves
+Two profiles of hypothesis, chosen by ``pytest --hypothesis-profile``; neither has deadlines, since
+a loaded machine is no fault of the code. Tests that say themselves
 how many examples they need, or at how many moments something is killed, multiply that here.
 """
 
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, settings
 
 USUAL = 100
 """Examples of a test that says nothing, without a profile."""
-THOROUGH = "thorough"
+THOROUGH, USUAL_PROFILE = "thorough", "usual"
+settings.register_profile(USUAL_PROFILE, max_examples=USUAL, deadline=None)
+settings.load_profile(USUAL_PROFILE)
 settings.register_profile(
     THOROUGH,
     max_examples=30 * USUAL,

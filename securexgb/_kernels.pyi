@@ -496,9 +496,11 @@ class FixedSums:
     @property
     def used(self) -> int:
         """Results that were made: the number of the next one."""
-    def add_up(self, bits: Words, rows: int) -> tuple[Bytes, Words]:
-        """For bits (words of a tree, ceil(trees rows / 64)): what leaves, and shares
-        (trees rows,)."""
+    def add_up(self, bits: Words, own: Words, rows: int) -> tuple[Bytes, Words]:
+        """For bits (words of a tree, ceil(trees rows / 64)): what leaves, and shares (trees rows,).
+
+        ``own``: this side's words, (trees, words of a tree), which are added up too.
+        """
 
 LinkMessage = tuple[str | None, Bytes]
 """The tag, None of a hello, and the payload."""

@@ -204,11 +204,13 @@ def test_what_does_not_fit_a_key_of_fixed_words_is_refused() -> None:
     key, upload = k.FixedWordsKey.encrypt(layout, PRIME, KEY, KEY, KEY, words)
     sums = k.FixedSums(layout, PRIME, KEY, upload, KEY)
     with pytest.raises(ValueError, match=r"bits must have the shape \[2, 1\]"):
-        sums.add_up(np.zeros((2, 2), np.uint64), 3)
+        sums.add_up(np.zeros((2, 2), np.uint64), words, 3)
     with pytest.raises(ValueError, match="there are no rows"):
-        sums.add_up(np.zeros((2, 0), np.uint64), 0)
+        sums.add_up(np.zeros((2, 0), np.uint64), words, 0)
+    with pytest.raises(ValueError, match=r"own must have the shape \[1, 2\]"):
+        sums.add_up(np.zeros((2, 1), np.uint64), words.T.copy(), 3)
     assert sums.used == 0
-    sent, shares = sums.add_up(np.zeros((2, 1), np.uint64), 3)
+    sent, shares = sums.add_up(np.zeros((2, 1), np.uint64), words, 3)
     assert (sent.shape, shares.shape, sums.used) == ((1, 11520), (3,), 1)
     with pytest.raises(ValueError, match=r"sent must have the shape \[2, 11520\]"):
         key.read(sent, 257)

@@ -90,6 +90,11 @@ impl Layout {
         (self.all_words() + 1) * POLYNOMIAL_BYTES
     }
 
+    /// Words of the tables that P adds up from.
+    pub fn table_words(&self) -> usize {
+        2 * DEGREE * self.groups() * SLOTS * self.words
+    }
+
     /// Bytes of a C_1.
     pub fn sent_bytes(&self) -> usize {
         DEGREE * self.sent_bits as usize / 8
@@ -232,8 +237,6 @@ impl WordsKey {
 pub struct Sums {
     layout: Layout,
     ring: FixedRing,
-    /// (groups, REGISTERS, S K, 2, 8): the same register of all words of a group together.
-    tables: Vec<[[u64; 8]; 2]>,
     /// p_0 and p_1, transformed.
     public: [Vec<u64>; 2],
     private: Stream,
@@ -241,17 +244,18 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// From the common coins and what was received; `private` is P's alone, and new.
+    /// From the common coins and what was received; `private` is P's alone, and new. Overwrites
+    /// `tables`, which `add_up` wants again: the same register of all words of a group together,
+    /// (groups, REGISTERS, S K, 2, 8). They are the caller's, who has large pages for them: read
+    /// through from end to end, they take a third less time so.
     pub fn new(
-        layout: Layout,
-        p: u64,
-        coins: &Stream,
-        received: &[u8],
+        (layout, p): (Layout, u64),
+        (coins, received): (&Stream, &[u8]),
         private: Stream,
+        tables: &mut [u64],
     ) -> Option<Sums> {
         let ring = FixedRing::new(p)?;
         let side = SLOTS * layout.words;
-        let mut tables = vec![[[0; 8]; 2]; layout.groups() * REGISTERS * side];
         let mut both = [(); 2].map(|()| vec![0; DEGREE]);
         for (number, received) in received.chunks_exact(POLYNOMIAL_BYTES).enumerate() {
             unpack_words(ring.path, received, BITS, &mut both[0]);
@@ -264,11 +268,13 @@ impl Sums {
             let (group, word) = (number / side, number % side);
             let pairs = both[0].as_chunks::<8>().0.iter().zip(both[1].as_chunks::<8>().0);
             for (register, (c0, c1)) in pairs.enumerate() {
-                tables[(group * REGISTERS + register) * side + word] = [*c0, *c1];
+                let at = 16 * ((group * REGISTERS + register) * side + word);
+                tables[at..at + 8].copy_from_slice(c0);
+                tables[at + 8..at + 16].copy_from_slice(c1);
             }
         }
         let used = std::sync::atomic::AtomicU64::new(0);
-        Some(Sums { layout, ring, tables, public: both, private, used })
+        Some(Sums { layout, ring, public: both, private, used })
     }
 
     /// Results that were made: the number of the next one.
@@ -277,36 +283,45 @@ impl Sums {
     }
 
     /// Overwrites `sent` with C_1 and adds P's shares, modulo 2^b, of elements (trees, rows), whose
-    /// bits are packed: K lines of them.
-    pub fn add_up(&self, bits: &[u64], rows: usize, sent: &mut [u8], shares: &mut [u64]) {
+    /// bits are packed: K lines of them. What the bits choose of P's own words (trees, K) is added.
+    pub fn add_up(
+        &self,
+        tables: &[u64],
+        (bits, own): (&[u64], &[u64]),
+        rows: usize,
+        (sent, shares): (&mut [u8], &mut [u64]),
+    ) {
         let layout = self.layout;
         let results = layout.results(rows);
         let first = self.used.fetch_add(results as u64, std::sync::atomic::Ordering::Relaxed);
-        let line = bits.len() / layout.words;
+        let mut marks = vec![0u8; layout.words * shares.len()];
+        let lines = bits.chunks_exact(bits.len() / layout.words);
+        for (word, (line, marks)) in lines.zip(marks.chunks_exact_mut(shares.len())).enumerate() {
+            unpack_bits(line, marks);
+            let of_trees = marks.chunks_exact(rows).zip(shares.chunks_exact_mut(rows));
+            for (tree, (marks, shares)) in of_trees.enumerate() {
+                let known =
+                    own[tree * layout.words + word] << (layout.sent_bits - layout.word_bits);
+                add_marked(self.ring.path, marks, known, shares);
+            }
+        }
         let side = SLOTS * layout.words;
         let mut chosen = vec![[0; 8]; ROWS / 8 * side];
         let mut sums = [(); 2].map(|()| vec![0; DEGREE]);
-        let mut flags = vec![0u8; layout.trees * rows];
-        let mut marks = vec![0u8; layout.words * layout.trees * rows];
-        for (line, marks) in bits.chunks_exact(line.max(1)).zip(marks.chunks_exact_mut(flags.len()))
-        {
-            unpack_bits(line, &mut flags);
-            marks.copy_from_slice(&flags);
-        }
+        let tables = tables.as_chunks::<8>().0.as_chunks::<2>().0;
         for (result, sent) in sent.chunks_exact_mut(layout.sent_bytes()).enumerate() {
             let (start, group) = (result / layout.groups() * ROWS, result % layout.groups());
             self.choose(&marks, rows, (start, group), &mut chosen);
-            let table = &self.tables[group * REGISTERS * side..][..REGISTERS * side];
+            let table = &tables[group * REGISTERS * side..][..REGISTERS * side];
             let [c0, c1] = &mut sums;
             add_products(self.ring.path, &self.ring.table, &chosen, table, c0, c1);
             self.finish(first + result as u64, &mut sums);
-            let fractions = |of: &[u64]| -> Vec<u64> {
-                of.iter().map(|&x| self.ring.fraction(x, layout.sent_bits)).collect()
-            };
-            pack_words(self.ring.path, &fractions(&sums[1]), layout.sent_bits, sent);
-            let own = fractions(&sums[0]);
+            for of in &mut sums {
+                of.iter_mut().for_each(|x| *x = self.ring.fraction(*x, layout.sent_bits));
+            }
+            pack_words(self.ring.path, &sums[1], layout.sent_bits, sent);
             layout.wanted(result, rows, |place, element| {
-                shares[element] = shares[element].wrapping_add(own[place]);
+                shares[element] = shares[element].wrapping_add(sums[0][place]);
             });
         }
     }
@@ -360,6 +375,13 @@ impl Sums {
 }
 
 dispatched! {
+    /// Adds a word where a mark is set.
+    pub fn add_marked(marks: &[u8], word: u64, out: &mut [u64]) {
+        for (out, &mark) in out.iter_mut().zip(marks) {
+            *out = out.wrapping_add(word & u64::from(mark).wrapping_neg());
+        }
+    }
+
     /// Sums over all words of a group, (REGISTERS, S K, 2, 8), times numbers (ROWS / 8, S K, 8):
     /// a register of the numbers meets S of the words.
     pub fn add_products<L: Residues>(

@@ -67,6 +67,8 @@ impl FixedWordsKey {
 pub(super) struct FixedSums {
     layout: Layout,
     sums: Sums,
+    /// NumPy has large pages for them.
+    tables: Column,
 }
 
 #[pymethods]
@@ -86,8 +88,11 @@ impl FixedSums {
         received.must_have([layout.upload_bytes()], "received")?;
         let received: &[u8] = &received;
         let (coins, private) = (coins.stream(), private.stream());
-        let sums = py.detach(|| Sums::new(layout, prime, &coins, received, private));
-        Ok(FixedSums { layout, sums: sums.ok_or_else(no_prime)? })
+        let mut sums = None;
+        let tables = filled(py, [layout.table_words()], |tables| {
+            sums = Sums::new((layout, prime), (&coins, received), private, tables);
+        });
+        Ok(FixedSums { layout, sums: sums.ok_or_else(no_prime)?, tables })
     }
 
     /// Results that were made: the number of the next one.
@@ -97,17 +102,27 @@ impl FixedSums {
     }
 
     /// What leaves, (results, bytes of one), and this side's shares, (trees rows,), of the sums of
-    /// so many rows by bits (K, ceil(trees rows / 64)).
-    fn add_up(&self, py: Python, bits: Words<2>, rows: usize) -> PyResult<(Array<u8, 2>, Column)> {
+    /// so many rows by bits (K, ceil(trees rows / 64)): of the other side's words, and of the
+    /// `own` ones (trees, K).
+    fn add_up(
+        &self,
+        py: Python,
+        bits: Words<2>,
+        own: Words<2>,
+        rows: usize,
+    ) -> PyResult<(Array<u8, 2>, Column)> {
         let layout = self.layout;
         check(rows > 0, || "there are no rows".into())?;
         bits.must_have([layout.words, (layout.trees * rows).div_ceil(64)], "bits")?;
-        let bits: &[u64] = &bits;
+        own.must_have([layout.trees, layout.words], "own")?;
+        let (bits, own): (&[u64], &[u64]) = (&bits, &own);
         let results = PyArray::zeros(py, [layout.results(rows), layout.sent_bytes()], false);
         let mut held = results.readwrite();
         let sent = held.as_slice_mut().expect("new: contiguous");
+        let tables = self.tables.bind(py).readonly();
+        let tables = tables.as_slice().expect("new: contiguous");
         let shares = filled(py, [layout.trees * rows], |out| {
-            self.sums.add_up(bits, rows, sent, out);
+            self.sums.add_up(tables, (bits, own), rows, (sent, out));
         });
         drop(held);
         Ok((results.unbind(), shares))

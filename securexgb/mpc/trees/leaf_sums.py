@@ -116,14 +116,10 @@ def leaf_sums(
     if keys is None:
         raise TypeError("leaf values were not exchanged")
     elements, rows = marks.count, marks.count // layout.trees
-    sent, own = keys.sums.add_up(np.ascontiguousarray(marks.words), rows)
+    known = np.ascontiguousarray(leaves.words.T)
+    sent, value = keys.sums.add_up(np.ascontiguousarray(marks.words), known, rows)
     came = party.exchange(sent.reshape(-1).view(np.uint64))
     theirs = keys.key.read(came.view(np.uint8).reshape(sent.shape), rows)
-    known = np.zeros(elements, np.uint64)
-    flags = marks.flags().reshape(layout.words, layout.trees, rows)
-    for mark, words in zip(flags, leaves.words, strict=True):
-        known += (mark * words[:, None]).reshape(-1)
-    value = (known << np.uint64(layout.guard_bits)) + own
     odd, two = _counted(marks.words)
     if party.rank == 0:
         return Shared(value - theirs), SharedBits(two, elements)

@@ -5,6 +5,13 @@ use crate::words::prg::drawn;
 
 const PRIME: u64 = 0x3_ffff_ffff_c001;
 
+fn prepared(layout: Layout, coins: &Stream, upload: &[u8]) -> (Sums, Vec<u64>) {
+    let mut tables = vec![0; layout.table_words()];
+    let private = Stream::new(&[5; 16]);
+    let sums = Sums::new((layout, PRIME), (coins, upload), private, &mut tables).unwrap();
+    (sums, tables)
+}
+
 /// Shares of both add up to the sums, at the noise that the parameters foresee, whatever the
 /// number of rows and trees; and the count of encryptions of zero moves.
 #[test]
@@ -16,12 +23,13 @@ fn shares_add_up_to_the_sums() {
         let key = WordsKey::new(layout, PRIME, &Stream::new(&[3; 16])).unwrap();
         let mut upload = vec![0; layout.upload_bytes()];
         key.encrypt((&Stream::new(&[4; 16]), &coins), &fixed, &mut upload);
-        let sums = Sums::new(layout, PRIME, &coins, &upload, Stream::new(&[5; 16])).unwrap();
+        let (sums, tables) = prepared(layout, &coins, &upload);
         let line = (trees * rows).div_ceil(64);
         let bits = drawn(6, words * line);
         let mut sent = vec![0; layout.results(rows) * layout.sent_bytes()];
         let mut shares = [(); 2].map(|()| vec![0; trees * rows]);
-        sums.add_up(&bits, rows, &mut sent, &mut shares[0]);
+        let own = drawn(7, trees * words);
+        sums.add_up(&tables, (&bits, &own), rows, (&mut sent, &mut shares[0]));
         key.read(&sent, rows, &mut shares[1]);
         assert_eq!(sums.used(), layout.results(rows) as u64);
         let (mut squares, mut worst) = (0.0, 0);
@@ -29,7 +37,8 @@ fn shares_add_up_to_the_sums() {
             let tree = element / rows;
             let expected = (0..words).fold(0u64, |sum, word| {
                 let bit = bits[word * line + element / 64] >> (element % 64) & 1;
-                sum.wrapping_add(bit * fixed[tree * words + word])
+                let at = tree * words + word;
+                sum.wrapping_add(bit * fixed[at].wrapping_add(own[at]))
             });
             let found = shares[0][element].wrapping_add(shares[1][element]);
             let off = (found.wrapping_sub(expected << 13) << 20) as i64 >> 20;
@@ -49,10 +58,10 @@ fn results_are_independent() {
     let key = WordsKey::new(layout, PRIME, &Stream::new(&[3; 16])).unwrap();
     let mut upload = vec![0; layout.upload_bytes()];
     key.encrypt((&Stream::new(&[4; 16]), &coins), &[7], &mut upload);
-    let sums = Sums::new(layout, PRIME, &coins, &upload, Stream::new(&[5; 16])).unwrap();
+    let (sums, tables) = prepared(layout, &coins, &upload);
     let made = [(); 2].map(|()| {
         let mut sent = vec![0; layout.sent_bytes()];
-        sums.add_up(&[1], 1, &mut sent, &mut [0]);
+        sums.add_up(&tables, (&[1], &[0]), 1, (&mut sent, &mut [0]));
         sent
     });
     let equal = made[0].iter().zip(&made[1]).filter(|(a, b)| a == b).count();

@@ -57,6 +57,12 @@ class Supply(Generic[P]):
         self._held: P | None = None
         self._made = self._at = self._ready = 0
         self._block = FIRST_BLOCK if unit > 1 else 0
+        self._largest = LARGEST_BLOCK
+
+    def stay_small(self) -> None:
+        """Take blocks that are no larger than the first, from now on: where there is a stock, a
+        large one would be made again at once, and whoever comes then would wait for all of it."""
+        self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
 
     def take(self, count: int) -> P:
         """The next ``count`` elements, as read-only arrays."""
@@ -74,7 +80,7 @@ class Supply(Generic[P]):
         made += -made % self._unit
         fresh = self._make(self._made, made)
         _protect(fresh)
-        self._block = min(2 * self._block, LARGEST_BLOCK)
+        self._block = min(2 * self._block, self._largest)
         self._made += made
         part = cut(fresh, 0, count - rest)
         if rest and held is not None:

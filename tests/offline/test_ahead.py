@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.correlations.gates import GatePieces
 from securexgb.dealer.session import REQUEST_WORDS
-from securexgb.offline.ahead import CorrectionBuffer
+from securexgb.offline.ahead import FIRST_BLOCK, CorrectionBuffer, Supply
 
 COUNTS = st.lists(st.integers(0, 50).map(lambda units: 64 * units), max_size=30)
 
@@ -67,6 +68,27 @@ def test_an_exceeded_expectation_is_no_failure() -> None:
 def test_products_come_as_whole_vectors(unit: int, vectors: list[int]) -> None:
     asked = run(CorrectionBuffer(unit, unit, 8 * unit, 1), [unit * count for count in vectors])
     assert all(words % unit == 0 for _, words in asked)
+
+
+def test_of_a_stock_no_large_block_is_taken() -> None:
+    drawn = []
+
+    def make(_: int, count: int) -> GatePieces:
+        drawn.append(count)
+        a, b, c = np.zeros((3, 1, count), np.uint64)
+        return GatePieces(a[0], b, c)
+
+    supply = Supply(make, 1)
+    for _ in range(30):
+        supply.take(100)
+    assert max(drawn) > FIRST_BLOCK
+    supply.stay_small()
+    drawn.clear()
+    for _ in range(100):
+        supply.take(100)
+    assert set(drawn) == {FIRST_BLOCK}
+    supply.take(5 * FIRST_BLOCK)  # what is asked for at once still comes at once
+    assert max(drawn) >= 4 * FIRST_BLOCK
 
 
 def test_large_requests_are_cut() -> None:

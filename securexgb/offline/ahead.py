@@ -60,8 +60,8 @@ class Supply(Generic[P]):
         self._largest = LARGEST_BLOCK
 
     def stay_small(self) -> None:
-        """Take blocks that are no larger than the first, from now on: where there is a stock, a
-        large one would be made again at once, and whoever comes then would wait for all of it."""
+        """Take blocks that are no larger than the first, from now on: where there is a stock of words
+        of 64, a large one would be made again at once, and whoever comes then would wait for it."""
         self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
 
     def take(self, count: int) -> P:

@@ -131,7 +131,7 @@ class ProtocolDesync(SecureXGBError):
     """A message arrived that belongs to another step of the protocol."""
 
     exit_code = 6
-    help = "Both sides must run the same version of securexgb on the same terms."
+    help = "All machines of both sides must run one version of securexgb, on the same terms."
 
 
 class MalformedFrame(ProtocolDesync):

@@ -200,7 +200,4 @@ def shared_of(said: Said, place: int, dimensions: int) -> Shared:
 
 
 def _malformed(name: str) -> MalformedFrame:
-    return MalformedFrame(
-        f"what a head and its shard say of {name[:40]!r} is malformed: use the same version of "
-        "securexgb at all machines of this side"
-    )
+    return MalformedFrame(f"what a head and its shard say of {name[:40]!r} is malformed")

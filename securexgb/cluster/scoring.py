@@ -25,7 +25,9 @@ class ScoringShard:
         """This party's share of what the trees add, (outputs, own rows)."""
         said = unpack(command)
         if said.name != SCORES or len(said.texts) != 1 or len(said.numbers) != 1:
-            raise MalformedFrame(f"a head asks {said.name[:40]!r}: use one version of securexgb")
+            raise MalformedFrame(
+                f"a head asks {said.name[:40]!r}, which this version does not know"
+            )
         model, party = model_of(said), self._party
         values = self._read(said.texts[0]).values
         if values.shape[0] != said.numbers[0]:

@@ -49,7 +49,9 @@ class Shard:
         said = unpack(command)
         found = self._answers.get(said.name)
         if found is None:
-            raise MalformedFrame(f"a head asks {said.name[:40]!r}: use one version of securexgb")
+            raise MalformedFrame(
+                f"a head asks {said.name[:40]!r}, which this version does not know"
+            )
         began = perf_counter()
         with self._party.step(said.name):
             answer = found(said)

@@ -60,6 +60,12 @@ class Supply(Generic[P]):
         self._held: P | None = None
         self._made = self._at = self._ready = 0
         self._block = FIRST_BLOCK if unit > 1 else 0
+        self._largest = LARGEST_BLOCK
+
+    def stay_small(self) -> None:
+        """Take blocks that are no larger than the first, from now on: where there is a stock, a
+        large one would be made again at once, and whoever comes then would wait for all of it."""
+        self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
 
     def take(self, count: int) -> P:
         """The next ``count`` elements, as read-only arrays."""
@@ -76,7 +82,7 @@ class Supply(Generic[P]):
         made = max(missing, self._block)
         made += -made % self._unit
         fresh = self._make(self._made, made)
-        self._block = min(2 * self._block, LARGEST_BLOCK)
+        self._block = min(2 * self._block, self._largest)
         self._made += made
         taken = [cut(held, self._at, self._ready)] if rest and held is not None else []
         count -= rest
@@ -85,7 +91,7 @@ class Supply(Generic[P]):
             taken.append(cut(part, 0, min(size, count)))
             count, missing, made = max(count - size, 0), missing - size, made - size
         held = joined([part for part, _ in fresh])
-        if count:
+        if count or not taken:
             taken.append(cut(held, 0, count))
         self._held, self._at, self._ready = _protected(held), missing, made
         return _protected(joined(taken))

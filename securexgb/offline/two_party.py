@@ -118,7 +118,7 @@ class TwoPartySource:
         self._kept = []
         for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
             count = wanted[kind]
-            self._supply(kind)
+            self._supply(kind).stay_small()
             self._queues[kind].keep(count + -count % kind.block)
             self._kept.append((self._queues[kind], count))
         if stock.row_nodes:

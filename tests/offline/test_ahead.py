@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.correlations.gates import GatePieces
 from securexgb.correlations.kind import Pieces, Words
 from securexgb.dealer.session import REQUEST_WORDS
-from securexgb.offline.ahead import CorrectionBuffer, Made, Supply
+from securexgb.offline.ahead import FIRST_BLOCK, CorrectionBuffer, Made, Supply
 
 COUNTS = st.lists(st.integers(0, 50).map(lambda units: 64 * units), max_size=30)
 
@@ -72,6 +73,27 @@ def test_products_come_as_whole_vectors(unit: int, vectors: list[int]) -> None:
     assert all(words % unit == 0 for _, words in asked)
 
 
+def test_of_a_stock_no_large_block_is_taken() -> None:
+    drawn = []
+
+    def make(_: int, count: int) -> Made[GatePieces]:
+        drawn.append(count)
+        a, b, c = np.zeros((3, 1, count), np.uint64)
+        return [(GatePieces(a[0], b, c), count)]
+
+    supply = Supply(make, 1)
+    for _ in range(30):
+        supply.take(100)
+    assert max(drawn) > FIRST_BLOCK
+    supply.stay_small()
+    drawn.clear()
+    for _ in range(100):
+        supply.take(100)
+    assert set(drawn) == {FIRST_BLOCK}
+    supply.take(5 * FIRST_BLOCK)  # what is asked for at once still comes at once
+    assert max(drawn) >= 4 * FIRST_BLOCK
+
+
 def test_large_requests_are_cut() -> None:
     line = CorrectionBuffer(64, 64, 64, 1)
     asked = line.ask(3 * REQUEST_WORDS)
@@ -97,7 +119,7 @@ class Numbered(Pieces):
 
 
 @given(
-    st.lists(st.integers(1, 3000), max_size=12),
+    st.lists(st.integers(0, 3000), max_size=12),
     st.lists(st.integers(1, 9), min_size=1, max_size=5),
 )
 def test_a_supply_hands_out_every_element_once(counts: list[int], sizes: list[int]) -> None:

@@ -61,8 +61,9 @@ def test_one_side_is_killed(without_dealer, victim):
     assert victim in ended.error
 
 
-def test_one_side_is_stopped(without_dealer):
-    end_in_a_tree(without_dealer, "bureau", signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_one_side_is_stopped(without_dealer, number):
+    end_in_a_tree(without_dealer, "bureau", number)
 
 
 GROWN = {"n_estimators": TREES, "max_depth": 2}

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from securexgb.errors import SecureXGBError
 FIRST_BLOCK = 1 << 9
 LARGEST_BLOCK = 1 << 13
 """Elements: 64 KiB a piece, so that a block is made within the processor's cache."""
+Made: TypeAlias = list[tuple[P, int]]
+"""Parts one after the other, and how many elements each has."""
 
 
 def cut(pieces: P, start: int, stop: int) -> P:
@@ -46,12 +48,13 @@ def joined(parts: Sequence[P]) -> P:
 class Supply(Generic[P]):
     """The correlations of one kind at one party, in order.
 
-    ``make(start, count)`` gives elements start .. start + count, both multiples of ``unit``.
+    ``make(start, count)`` gives elements start .. start + count, both multiples of ``unit``, as
+    parts with their sizes, which are multiples as well: a large request is joined once, here.
     ``grain``: so many elements, or a multiple, are used up by a request. What is made singly (a
     unit of 1) is large, and not taken in blocks.
     """
 
-    def __init__(self, make: Callable[[int, int], P], grain: int, unit: int = BLOCK) -> None:
+    def __init__(self, make: Callable[[int, int], Made[P]], grain: int, unit: int = BLOCK) -> None:
         self._make = make
         self._grain, self._unit = grain, unit
         self._held: P | None = None
@@ -79,21 +82,26 @@ class Supply(Generic[P]):
         made = max(missing, self._block)
         made += -made % self._unit
         fresh = self._make(self._made, made)
-        _protect(fresh)
         self._block = min(2 * self._block, self._largest)
         self._made += made
-        part = cut(fresh, 0, count - rest)
-        if rest and held is not None:
-            part = joined([cut(held, self._at, self._ready), part])
-            _protect(part)
-        self._held, self._at, self._ready = fresh, missing, made
-        return part
+        taken = [cut(held, self._at, self._ready)] if rest and held is not None else []
+        count -= rest
+        while len(fresh) > 1 and fresh[0][1] <= missing:
+            part, size = fresh.pop(0)
+            taken.append(cut(part, 0, min(size, count)))
+            count, missing, made = max(count - size, 0), missing - size, made - size
+        held = joined([part for part, _ in fresh])
+        if count or not taken:
+            taken.append(cut(held, 0, count))
+        self._held, self._at, self._ready = _protected(held), missing, made
+        return _protected(joined(taken))
 
 
-def _protect(pieces: Pieces) -> None:
-    """Have nothing written to them."""
+def _protected(pieces: P) -> P:
+    """The same, with nothing to be written to them."""
     for array in vars(pieces).values():
         array.flags.writeable = False
+    return pieces
 
 
 class Prefetched(ABC, Generic[P]):
@@ -157,20 +165,20 @@ class Prefetched(ABC, Generic[P]):
         """Whether so many are here."""
         return self.there >= count
 
-    def next(self, count: int) -> P:
+    def next(self, count: int) -> Made[P]:
         """The next ones, at least one; ``has`` must have said yes, or SecureXGBError."""
         if not self.has(count):
             raise SecureXGBError("more corrections or tiles are taken than have arrived")
         self.taken += count
-        parts = []
+        parts: Made[P] = []
         while count:
             part, size = self._parts.popleft()
             if size > count:
                 self._parts.appendleft((cut(part, count, size), size - count))
                 part, size = cut(part, 0, count), count
-            parts.append(part)
+            parts.append((part, size))
             count -= size
-        return joined(parts)
+        return parts
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,4 +214,6 @@ class CorrectionBuffer(Prefetched[Frame]):
 
     def take(self, count: int) -> Words:
         """The next words; see ``next``."""
-        return self.next(count).words if count else np.zeros(0, np.uint64)
+        if not count:
+            return np.zeros(0, np.uint64)
+        return joined([part for part, _ in self.next(count)]).words

@@ -40,7 +40,7 @@ from securexgb.correlations.source import (
     VectorProducts,
 )
 from securexgb.errors import PeerGone, UsageError
-from securexgb.offline.ahead import Prefetched
+from securexgb.offline.ahead import Made, Prefetched
 
 PART = 4
 MOST_TILES = 16
@@ -147,7 +147,7 @@ class PrefetchQueue(Prefetched[P]):
         self._stock = max(self._stock, count)
         self._order(0)
 
-    def draw(self, _start: int, count: int) -> P:
+    def draw(self, _start: int, count: int) -> Made[P]:
         """The next ``count`` elements, a multiple of the unit, once they are there."""
         self._order(count)
         self._producer.wait(lambda: self.has(count))

@@ -30,7 +30,7 @@ from securexgb.correlations.source import (
 )
 from securexgb.correlations.streams import Streams
 from securexgb.errors import ProtocolDesync, UsageError
-from securexgb.offline.ahead import Supply
+from securexgb.offline.ahead import Made, Supply
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.row_pads import ShardPads
 
@@ -130,7 +130,7 @@ class SeededSource:
             self._made.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        def make(start: int, count: int) -> P:
+        def make(start: int, count: int) -> Made[P]:
             began = perf_counter()
             blocks = (start // BLOCK, count // BLOCK)
             arrays, rank = self._streams.free(kind, *blocks), self._streams.rank
@@ -139,7 +139,7 @@ class SeededSource:
                 arrays = (*arrays, kind.layout.fitted.array(sent))
             pieces = kind.complete(rank, arrays)
             self._seconds += perf_counter() - began
-            return pieces
+            return [(pieces, count)]
 
         return Supply(make, kind.grain)
 

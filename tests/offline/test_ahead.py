@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.correlations.gates import GatePieces
+from securexgb.correlations.kind import Pieces, Words
 from securexgb.dealer.session import REQUEST_WORDS
-from securexgb.offline.ahead import FIRST_BLOCK, CorrectionBuffer, Supply
+from securexgb.offline.ahead import FIRST_BLOCK, CorrectionBuffer, Made, Supply
 
 COUNTS = st.lists(st.integers(0, 50).map(lambda units: 64 * units), max_size=30)
 
@@ -73,10 +76,10 @@ def test_products_come_as_whole_vectors(unit: int, vectors: list[int]) -> None:
 def test_of_a_stock_no_large_block_is_taken() -> None:
     drawn = []
 
-    def make(_: int, count: int) -> GatePieces:
+    def make(_: int, count: int) -> Made[GatePieces]:
         drawn.append(count)
         a, b, c = np.zeros((3, 1, count), np.uint64)
-        return GatePieces(a[0], b, c)
+        return [(GatePieces(a[0], b, c), count)]
 
     supply = Supply(make, 1)
     for _ in range(30):
@@ -104,3 +107,37 @@ def test_a_frame_that_was_not_asked_for_is_refused(start: int, size: int) -> Non
     line.ask(64)
     assert not line.put(start, np.zeros(size, np.uint64))
     assert line.put(0, np.zeros(64, np.uint64))
+
+
+@dataclass(frozen=True)
+class Numbered(Pieces):
+    """Elements that are their own numbers: words of 64 packed bits, and a word each."""
+
+    per_word = 64, 1
+    packed: Words
+    numbers: Words
+
+
+@given(
+    st.lists(st.integers(0, 3000), max_size=12),
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+)
+def test_a_supply_hands_out_every_element_once(counts: list[int], sizes: list[int]) -> None:
+    """Whatever the parts are in which they are made."""
+
+    def make(start: int, count: int) -> Made[Numbered]:
+        parts = []
+        while count:
+            size = min(64 * sizes[len(parts) % len(sizes)], count)
+            numbers = np.arange(start, start + size, dtype=np.uint64)
+            parts.append((Numbered(numbers[::64] // np.uint64(64), numbers), size))
+            start, count = start + size, count - size
+        return parts
+
+    supply, at = Supply(make, 64), 0
+    for count in counts:
+        taken = supply.take(count)
+        np.testing.assert_array_equal(taken.numbers, np.arange(at, at + count))
+        np.testing.assert_array_equal(taken.packed, np.arange(at, at + count, 64) // 64)
+        assert not taken.numbers.flags.writeable
+        at += count + -count % 64

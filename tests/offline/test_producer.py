@@ -17,6 +17,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
+from securexgb.offline.ahead import joined
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.method import Method
 from securexgb.offline.producer import MOST_TILES, PrefetchQueue, Producer, ProductsAhead
@@ -60,7 +61,7 @@ class Counter:
 def check_drawn(stream: PrefetchQueue[Numbered], counts: list[int]) -> None:
     start = 0
     for count in counts:
-        drawn = stream.draw(start, count)
+        drawn = joined([part for part, _ in stream.draw(start, count)])
         np.testing.assert_array_equal(drawn.packed, np.arange(start // 64, (start + count) // 64))
         np.testing.assert_array_equal(drawn.numbers[1], np.arange(start, start + count))
         start += count
@@ -86,7 +87,8 @@ def test_nothing_is_made_beyond_the_last_tree(producer: Producer) -> None:
             stream.draw(0, count)
     producer.run(lambda: None)
     assert sum(make.made) == 4 * 64 * 36
-    assert stream.draw(0, 128).numbers.shape == (2, 128)  # more than was expected is no error
+    ((part, size),) = stream.draw(0, 128)  # more than was expected is no error
+    assert part.numbers.shape == (2, size) == (2, 128)
 
 
 def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:

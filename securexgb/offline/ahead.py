@@ -63,8 +63,8 @@ class Supply(Generic[P]):
         self._largest = LARGEST_BLOCK
 
     def stay_small(self) -> None:
-        """Take blocks that are no larger than the first, from now on: where there is a stock of words
-        of 64, a large one would be made again at once, and whoever comes then would wait for it."""
+        """Take blocks that are no larger than the first, from now on: where there is a stock of
+        words of 64, a large one would be made again at once, and whoever comes then would wait."""
         self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
 
     def take(self, count: int) -> P:

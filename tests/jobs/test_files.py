@@ -167,6 +167,15 @@ def test_all_columns_that_are_not_numeric_are_named_at_once(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_word_among_decimal_commas_is_what_is_shown(tmp_path):
+    path = write(tmp_path, "a;b\n1,5;2,25\n2,5;word\n-3,5;1\n")
+    with pytest.raises(DataError, match="first in data row 2") as caught:
+        read_side(path, ColumnRoles(), "bank")
+    assert "'a'" not in str(caught.value)
+    assert "decimal commas" not in str(caught.value)
+    assert caught.value.__notes__ == ["column 'b', data row 2: 'word'"]
+
+
 def test_what_counts_as_missing_can_be_said(tmp_path):
     path = write(tmp_path, "a,y\n1,no\n-999,?\n?,yes\n")
     roles = ColumnRoles(features=("a",), missing=("?", "-999"))

@@ -434,18 +434,22 @@ def not_numeric(
 
 
 def _first_text(values: Sequence[Any]) -> tuple[int, str]:
-    """Row from 1 and text of the first value that is no number; the first one where all are."""
-    first = (1, "")
+    """Row from 1 and text of the first value that is no number, in either spelling where there is
+    one; the first one where all are."""
+    first, with_comma = (1, ""), None
     for row, value in enumerate(values, start=1):
         if value is None:
             continue
+        text = str(value)
         if not first[1]:
-            first = (row, str(value))
+            first = (row, text)
         try:
             float(value)
         except (TypeError, ValueError):
-            return row, str(value)
-    return first
+            if DECIMAL_COMMA.fullmatch(text) is None:
+                return row, text
+            with_comma = with_comma or (row, text)
+    return with_comma or first
 
 
 def _numbers(column: pa.ChunkedArray, name: str, side: str, numbered: Numbered) -> Reals:

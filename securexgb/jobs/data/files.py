@@ -436,19 +436,15 @@ def not_numeric(
 def _first_text(values: Sequence[Any]) -> tuple[int, str]:
     """Row from 1 and text of the first value that is no number, in either spelling where there is
     one; the first one where all are."""
-    first, with_comma = (1, ""), None
-    for row, value in enumerate(values, start=1):
-        if value is None:
-            continue
-        text = str(value)
-        if not first[1]:
-            first = (row, text)
+    known = [(row, value) for row, value in enumerate(values, start=1) if value is not None]
+    first, with_comma = (known[0][0], str(known[0][1])) if known else (1, ""), None
+    for row, value in known:
         try:
             float(value)
         except (TypeError, ValueError):
-            if DECIMAL_COMMA.fullmatch(text) is None:
-                return row, text
-            with_comma = with_comma or (row, text)
+            if DECIMAL_COMMA.fullmatch(str(value)) is None:
+                return row, str(value)
+            with_comma = with_comma or (row, str(value))
     return with_comma or first
 
 

@@ -131,8 +131,8 @@ class Federation:
             self.peer_name,
             config.listen,
             config.connect,
-            config.timeout_seconds,
-            config.wait_seconds,
+            timeout_seconds=config.timeout_seconds,
+            wait_seconds=config.wait_seconds,
         )
 
     def shard_endpoint(self, number: int, wait_seconds: float) -> Endpoint:

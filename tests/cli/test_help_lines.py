@@ -40,7 +40,8 @@ def raised() -> Iterator[tuple[str, str, str]]:
                     for part in ast.walk(node.args[0])
                     if isinstance(part, ast.Constant) and isinstance(part.value, str)
                 ]
-                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", name, " ".join(texts)
+                if message := " ".join(texts).strip():
+                    yield f"{path.relative_to(PACKAGE)}:{node.lineno}", name, message
 
 
 def test_no_line_of_help_repeats_its_message() -> None:

@@ -284,3 +284,13 @@ def test_a_reflected_commitment_is_refused() -> None:
             feature.send(tag, feature.receive(tag, MESSAGE_BYTES))
         with pytest.raises(ProtocolDesync):
             job.result()
+
+
+def test_the_first_contact_may_take_longer_than_a_wait_in_the_job(
+    folders: dict[Role, Path],
+) -> None:
+    path = folders["label"] / "party.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("timeout_s")]
+    path.write_text("\n".join(['wait = "30m"', "timeout_seconds = 7", *lines]) + "\n")
+    endpoint = Federation.from_file(path, folders["label"] / "job.toml").endpoint()
+    assert (endpoint.opening_seconds, endpoint.timeout_seconds) == (1800, 7)

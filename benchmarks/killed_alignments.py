@@ -38,6 +38,9 @@ class Wire(Protocol):
     bytes: int
     port: int
 
+    def close(self) -> None:
+        """Break every connection and listen no more."""
+
 
 class Alignments:
     """The same two files, aligned again and again under one order coin."""

@@ -38,6 +38,7 @@ from securexgb.mpc.numbers.logarithm import normal_masks, searched
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.trees.leaf_sums import agree_leaves
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
@@ -75,6 +76,8 @@ def given(name: str, party: Party, count: int) -> list[Any]:
             register_rows(party, shape, own, nodes, 1 + _CALLS)
         else:
             args[5] = SharedBits.zeros(nodes, count=shape.rows)
+    if name.startswith("mpc.trees.leaf_sums"):
+        args[3] = agree_leaves(party, *args[1:3])
     if name == "align.intersect.common_keys":
         keys = OrderedKeys.of(party.role, [b"%d" % i for i in range(count)], b"coin")
         args = [keys, (count, count), Limits(1, count)]

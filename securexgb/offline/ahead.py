@@ -67,6 +67,11 @@ class Supply(Generic[P]):
         words of 64, a large one would be made again at once, and whoever comes then would wait."""
         self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
 
+    @property
+    def left(self) -> int:
+        """What has been made and not taken."""
+        return self._ready - self._at
+
     def take(self, count: int) -> P:
         """The next ``count`` elements, as read-only arrays."""
         start = self._at

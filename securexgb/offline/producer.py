@@ -45,6 +45,9 @@ from securexgb.offline.ahead import Made, Prefetched
 PART = 4
 MOST_TILES = 16
 """Ahead of what is taken, a kind: some 16 MiB."""
+STOCK_TILES = 8
+"""A stock is made up by so much of it at a time: a service says that it is low where a quarter is
+left."""
 _JOIN_SECONDS = 10.0
 Result = TypeVar("Result")
 
@@ -138,13 +141,15 @@ class PrefetchQueue(Prefetched[P]):
         self._producer = producer
         self._make = make
         self._most = MOST_TILES * tile
-        self._tile = tile
+        self._tile = self._largest = tile
         self._stock = 0
 
     def keep(self, count: int) -> None:
-        """From now on keep so many ahead of what is taken, but for a tile; both parties say
-        so at the same place of the program."""
+        """From now on keep so many ahead of what is taken, but for a tile, which is small beside
+        it; both parties say so at the same place of the program."""
         self._stock = max(self._stock, count)
+        part = -(-self._stock // STOCK_TILES)
+        self._tile = self._step = min(self._largest, part + -part % self._unit)
         self._order(0)
 
     def draw(self, _start: int, count: int) -> Made[P]:

@@ -94,7 +94,7 @@ class TwoPartySource:
         self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
         self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
-        self._kept: list[tuple[PrefetchQueue[Any], int]] = []
+        self._kept: list[tuple[PrefetchQueue[Any], Supply[Any], int]] = []
 
     @property
     def account(self) -> Account:
@@ -122,13 +122,14 @@ class TwoPartySource:
             if kind.elements > 1:
                 supply.stay_small()
             self._queues[kind].keep(count + -count % kind.block)
-            self._kept.append((self._queues[kind], count))
+            self._kept.append((self._queues[kind], supply, count))
         if stock.row_nodes:
             self.row_bits.keep(words_per(stock.row_nodes))
 
     def ready_share(self) -> float:
         """Which part of what is kept is there, of the kind of which there is least."""
-        return min([queue.there / count for queue, count in self._kept], default=1.0)
+        found = [(queue.there + supply.left) / count for queue, supply, count in self._kept]
+        return min(found, default=1.0)
 
     def fill(self) -> None:
         """Return when all that was ordered is there; raises what that has failed with."""

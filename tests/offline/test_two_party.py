@@ -11,7 +11,7 @@ import pytest
 from securexgb import _kernels
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.channel import Channel
-from securexgb.correlations.counting import CountingSource
+from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces, Words
@@ -75,6 +75,28 @@ def test_every_kind_keeps_its_law(stretch_after: int) -> None:
         rows = RowTriples(3, 52), RowTriples(40, 33), RowTriples(1, 1)
         for kind in (*KINDS, Triples(52), Triples(33), *rows):
             taken(parties, kind, min(count, 5000) if kind.elements > 1 else count)
+
+
+def test_a_stock_is_not_low_because_some_of_it_was_drawn() -> None:
+    """Of a kind of which little is kept a request draws more than that at once."""
+    parties, few, many = pair(), Gates(1), Gates(8)
+
+    def ready(_: int, own: TwoPartySource) -> list[float]:
+        own.keep(Budget({few: 8, many: 6400}))
+        own.fill()
+        shares = [own.ready_share()]
+        for kind, count in ((few, 1), (many, 640), (many, 640)):
+            own.take(kind, count)
+            shares.append(own.ready_share())
+        own.fill()
+        return [*shares, own.ready_share()]
+
+    for shares in both(parties, ready):
+        assert shares[0] >= 1
+        assert min(shares) > 0.7
+        assert shares[-1] > 0.8  # made up but for a tile
+    for party in parties:
+        party.close()
 
 
 def test_products_are_passed_on() -> None:

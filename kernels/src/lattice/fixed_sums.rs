@@ -25,11 +25,12 @@
 
 use crate::lattice::modular::{add, residue, subtract};
 use crate::lattice::ntt::{self, LIMIT, Table, fold};
-use crate::lattice::ring::{errors, ternary};
+use crate::lattice::ring::{errors, ternary, uniform};
 use crate::simd::path::{Path, dispatched};
 use crate::simd::residues::Residues;
 use crate::words::bits::{pack_words, unpack_bits, unpack_words};
 use crate::words::prg::Stream;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// N.
 pub const DEGREE: usize = 2048;
@@ -43,10 +44,8 @@ pub const BITS: u32 = LIMIT.trailing_zeros();
 pub const POLYNOMIAL_BYTES: usize = DEGREE * BITS as usize / 8;
 /// Products that are added up before they are reduced.
 pub const MOST_PRODUCTS: usize = 1 << 10;
-/// Words of P's stream for a result: u and e_1.
-const RESULT_WORDS: u64 = 2 * DEGREE as u64;
-/// Words of the common stream for a polynomial: nearly all are taken.
-const ROOM: u64 = 2 * DEGREE as u64;
+/// Polynomials of P's stream for a result: u and e_1.
+const RESULT_POLYNOMIALS: u64 = 2;
 /// Registers of eight words of a polynomial.
 const REGISTERS: usize = DEGREE / 8;
 
@@ -139,22 +138,6 @@ impl FixedRing {
         Some(FixedRing { path: Path::best(), table, short, reciprocal })
     }
 
-    /// A uniform polynomial of the common stream, as its transform.
-    fn uniform(&self, coins: &Stream, number: usize, out: &mut [u64]) {
-        let (mut filled, mut used, mut buffer) = (0, 0, [0; 512]);
-        while filled < DEGREE {
-            assert!(used < ROOM, "2^-29 of the words are refused, never half of them");
-            coins.fill(number as u64 * ROOM + used, &mut buffer);
-            used += buffer.len() as u64;
-            for word in buffer.map(|word| word & (LIMIT - 1)) {
-                if word < self.table.p && filled < DEGREE {
-                    out[filled] = word;
-                    filled += 1;
-                }
-            }
-        }
-    }
-
     fn transformed(&self, small: &[i64]) -> Vec<u64> {
         ntt::transformed(self.path, &self.table, small)
     }
@@ -201,7 +184,7 @@ impl WordsKey {
                 *slot = add(*slot, scaled, p);
             }
             ntt::forward(self.ring.path, &self.ring.table, &mut c0);
-            self.ring.uniform(coins, number, &mut public);
+            uniform(coins, p, number as u64, &mut public);
             ntt::pointwise(self.ring.path, &self.ring.table, &public, &self.secret, &mut product);
             for (c0, &product) in c0.iter_mut().zip(&product) {
                 *c0 = subtract(*c0, product, p);
@@ -240,7 +223,7 @@ pub struct Sums {
     /// p_0 and p_1, transformed.
     public: [Vec<u64>; 2],
     private: Stream,
-    used: std::sync::atomic::AtomicU64,
+    used: AtomicU64,
 }
 
 impl Sums {
@@ -261,7 +244,7 @@ impl Sums {
             unpack_words(ring.path, received, BITS, &mut both[0]);
             // Whoever sends more than p is wrong for itself alone; here it must be a residue.
             both[0].iter_mut().for_each(|word| *word = (*word).min(word.wrapping_sub(p)));
-            ring.uniform(coins, number, &mut both[1]);
+            uniform(coins, p, number as u64, &mut both[1]);
             if number == layout.all_words() {
                 break;
             }
@@ -273,13 +256,12 @@ impl Sums {
                 tables[at + 8..at + 16].copy_from_slice(c1);
             }
         }
-        let used = std::sync::atomic::AtomicU64::new(0);
-        Some(Sums { layout, ring, public: both, private, used })
+        Some(Sums { layout, ring, public: both, private, used: AtomicU64::new(0) })
     }
 
     /// Results that were made: the number of the next one.
     pub fn used(&self) -> u64 {
-        self.used.load(std::sync::atomic::Ordering::Relaxed)
+        self.used.load(Ordering::Relaxed)
     }
 
     /// Overwrites `sent` with C_1 and adds P's shares, modulo 2^b, of elements (trees, rows), whose
@@ -293,7 +275,7 @@ impl Sums {
     ) {
         let layout = self.layout;
         let results = layout.results(rows);
-        let first = self.used.fetch_add(results as u64, std::sync::atomic::Ordering::Relaxed);
+        let first = self.used.fetch_add(results as u64, Ordering::Relaxed);
         let mut marks = vec![0u8; layout.words * shares.len()];
         let lines = bits.chunks_exact(bits.len() / layout.words);
         for (word, (line, marks)) in lines.zip(marks.chunks_exact_mut(shares.len())).enumerate() {
@@ -361,7 +343,7 @@ impl Sums {
     /// Adds a fresh encryption of zero to transformed sums, and turns them back.
     fn finish(&self, number: u64, sums: &mut [Vec<u64>; 2]) {
         let (ring, p) = (&self.ring, self.ring.table.p);
-        let polynomial = number * (RESULT_WORDS / DEGREE as u64);
+        let polynomial = number * RESULT_POLYNOMIALS;
         let u = ring.transformed(&ternary(&self.private, polynomial, DEGREE));
         let mut zero = vec![0; DEGREE];
         for (sum, key) in sums.iter_mut().zip(&self.public) {

@@ -162,23 +162,26 @@ impl Ring {
         })
     }
 
-    /// N numbers, exactly uniform below the prime, from words first.. of a public stream: the
-    /// low 50 bits of each word that lie below p, which nearly all do.
+    /// N numbers, exactly uniform below the prime of a limb: see `uniform`.
     pub fn uniform(&self, stream: &Stream, polynomial: u64, limb: usize, out: &mut [u64]) {
-        let p = self.p(limb);
-        let room = 2 * self.degree as u64;
-        let first = (polynomial * LIMBS as u64 + limb as u64) * room;
-        let mut buffer = [0; 512];
-        let (mut filled, mut used) = (0, 0);
-        while filled < out.len() {
-            assert!(used < room, "2^-29 of the words are refused, never half of them");
-            stream.fill(first + used, &mut buffer);
-            used += buffer.len() as u64;
-            for word in buffer.map(|word| word & (ntt::LIMIT - 1)) {
-                if word < p && filled < out.len() {
-                    out[filled] = word;
-                    filled += 1;
-                }
+        uniform(stream, self.p(limb), polynomial * LIMBS as u64 + limb as u64, out);
+    }
+}
+
+/// N numbers, exactly uniform below a prime, from the words of a public stream that are those of
+/// this number: the low 50 bits of each word that lie below p, which nearly all do.
+pub fn uniform(stream: &Stream, p: u64, number: u64, out: &mut [u64]) {
+    let room = 2 * out.len() as u64;
+    let mut buffer = [0; 512];
+    let (mut filled, mut used) = (0, 0);
+    while filled < out.len() {
+        assert!(used < room, "2^-29 of the words are refused, never half of them");
+        stream.fill(number * room + used, &mut buffer);
+        used += buffer.len() as u64;
+        for word in buffer.map(|word| word & (ntt::LIMIT - 1)) {
+            if word < p && filled < out.len() {
+                out[filled] = word;
+                filled += 1;
             }
         }
     }

@@ -2,9 +2,9 @@
 //! numbers counts them.
 
 use super::arguments::{Bytes, Key, Words, check, refuse};
-use super::results::{Array, Column, filled};
+use super::results::{Array, Column, filled, filled_beside};
 use crate::lattice::fixed_sums::{DEGREE, Layout, Sums, WordsKey};
-use numpy::{PyArray, PyArrayMethods};
+use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 
 /// Of trees, words of a tree, bits of a word and of what leaves.
@@ -116,15 +116,13 @@ impl FixedSums {
         bits.must_have([layout.words, (layout.trees * rows).div_ceil(64)], "bits")?;
         own.must_have([layout.trees, layout.words], "own")?;
         let (bits, own): (&[u64], &[u64]) = (&bits, &own);
-        let results = PyArray::zeros(py, [layout.results(rows), layout.sent_bytes()], false);
-        let mut held = results.readwrite();
-        let sent = held.as_slice_mut().expect("new: contiguous");
         let tables = self.tables.bind(py).readonly();
         let tables = tables.as_slice().expect("new: contiguous");
-        let shares = filled(py, [layout.trees * rows], |out| {
-            self.sums.add_up(tables, (bits, own), rows, (sent, out));
-        });
-        drop(held);
-        Ok((results.unbind(), shares))
+        let shape = [layout.results(rows), layout.sent_bytes()];
+        let (sent, [shares]) =
+            filled_beside(py, shape, [[layout.trees * rows]], |sent, [shares]| {
+                self.sums.add_up(tables, (bits, own), rows, (sent, shares));
+            });
+        Ok((sent, shares))
     }
 }

@@ -44,3 +44,26 @@ where
     drop(held);
     arrays.map(Bound::unbind)
 }
+
+/// One new array, and several of another type, that `kernel` fills in at once; see `filled_too`.
+pub fn filled_beside<T, U, const D: usize, const E: usize, const N: usize>(
+    py: Python,
+    first: [usize; D],
+    others: [[usize; E]; N],
+    kernel: impl FnOnce(&mut [T], [&mut [U]; N]) + Send,
+) -> (Array<T, D>, [Array<U, E>; N])
+where
+    T: Element + Send,
+    U: Element + Send,
+    Dim<[usize; D]>: Dimension,
+    [usize; D]: IntoDimension<Dim = Dim<[usize; D]>>,
+    Dim<[usize; E]>: Dimension,
+    [usize; E]: IntoDimension<Dim = Dim<[usize; E]>>,
+{
+    let array = PyArray::zeros(py, first, false);
+    let mut held = array.readwrite();
+    let slice = held.as_slice_mut().expect("new: contiguous");
+    let others = filled_too(py, others, |others| kernel(slice, others));
+    drop(held);
+    (array.unbind(), others)
+}

@@ -1,13 +1,12 @@
 //! Row bits, for Python: what has secrets keeps them, and what has numbers counts them.
 
 use super::arguments::{Bytes, Given, Key, Words, check, refuse};
-use super::results::{Array, Column, Made, filled, filled_too};
+use super::results::{Array, Column, Made, filled, filled_beside, filled_too};
 use super::words::bins_of;
 use crate::lattice::row_bits::ring::DEGREE;
 use crate::lattice::row_bits::{BitsKey, Grid, Layout, SENT_BYTES, Sums};
 use crate::words::bits::copy_bits;
 use crate::words::histogram::Bins;
-use numpy::{PyArray, PyArrayMethods};
 use pyo3::prelude::*;
 
 /// Of nodes, groups and rows a result.
@@ -110,14 +109,11 @@ impl RowBitsSums {
         })?;
         let bins: Bins<'_> = bins_of(&bins, n_bins)?;
         let words = self.layout.words(rows);
-        let results = PyArray::zeros(py, [self.layout.results(rows), SENT_BYTES], false);
-        let mut held = results.readwrite();
-        let sent = held.as_slice_mut().expect("new: contiguous");
-        let [high, low] = filled_too(py, [[words]; 2], |[high, low]| {
+        let shape = [self.layout.results(rows), SENT_BYTES];
+        let (sent, [high, low]) = filled_beside(py, shape, [[words]; 2], |sent, [high, low]| {
             self.sums.add_up(bins, Grid { sent, high, low });
         });
-        drop(held);
-        Ok((results.unbind(), high, low))
+        Ok((sent, high, low))
     }
 }
 

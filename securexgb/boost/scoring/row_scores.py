@@ -20,13 +20,7 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.predict import check_range, most_margin, opened_margins, rounding_steps
 from securexgb.boost.scoring.forest import Forest
-from securexgb.boost.splits.hidden_scores import (
-    HiddenScores,
-    has_sums,
-    hidden_cost,
-    served_cost,
-    served_layout,
-)
+from securexgb.boost.splits.hidden_scores import HiddenScores
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.multiplex import (
     multiplex_apart,
@@ -124,12 +118,7 @@ class RowScores:
         total = self.rounding.cost(rows * self.model.outputs, 0)
         if self._hidden is not None:
             trees, depth = len(self.model.best_trees), self.model.params.max_depth
-            rate, ring_bits = self.model.params.most_rate, self.rounding.ring_bits
-            layout = served_layout(self.model, trees)
-            if layout is not None and has_sums(layout, rows, ring_bits):
-                total += served_cost(layout, depth, rows, self.model.outputs, ring_bits)
-            else:
-                total += hidden_cost(trees, depth, rows, rate, ring_bits)
+            total += self._hidden.cost(rows, self.rounding.ring_bits)
             nodes = rows * trees * ((1 << depth) - 1)
             total += Cost(correlations=Budget(row_nodes=nodes))
         if self._forest is not None:

@@ -73,7 +73,7 @@ class HiddenScores:
         tables = SharedBits(_by_level(trees), len(trees) * trees[0].nodes)
         shape = RowShape(expected, model.layout.columns, model.layout.all_bins)
         self._tables = FixedTables(party, shape, tables)
-        self._layout = served_layout(model, len(trees)) if serves else None
+        self._layout = _served_layout(model, len(trees)) if serves else None
         if self._layout is not None:
             self._keys = agree_leaves(party, self._leaves, self._layout)
 
@@ -86,40 +86,47 @@ class HiddenScores:
         own = LocalExecutor(bins, layout.all_bins, missing_bin=layout.bins)
         left = self._tables.left_bits(self._party, own, bins).flags()
         bits = SharedBits(pack_bits(left.reshape(left.shape[0] // trees, -1)), trees * rows)
-        wanted, by_sums = ring_bits or _RING_BITS, self._layout
-        if by_sums is not None and has_sums(by_sums, rows, wanted):
-            marks, whole = _marked(self._party, bits), wanted + by_sums.guard_bits
+        wanted = ring_bits or _RING_BITS
+        by_sums = self._by_sums(rows, wanted)
+        if by_sums is not None:
+            marks, guard = _marked(self._party, bits), by_sums.guard_bits
+            whole = wanted + guard
             values = leaf_values(self._party, marks, self._leaves, by_sums, self._keys, whole)
-            sums = self._of_trees(values, rows)
-            return truncate(
-                self._party,
-                half_up(self._party, sums, by_sums.guard_bits),
-                by_sums.guard_bits,
-                whole,
-            )
+            sums = half_up(self._party, self._of_trees(values, rows), guard)
+            return truncate(self._party, sums, guard, whole)
         chosen, whole = _rings(rows, model.params.most_rate, wanted)
         values = _descended(self._party, bits, self._leaves.repeat(rows), chosen)
         if chosen < whole:
             values = widen(self._party, values, chosen, whole)
         return self._of_trees(values, rows)
 
+    def cost(self, rows: int, ring_bits: int) -> Cost:
+        """Cost of ``margins`` of so many rows, apart from row correlations."""
+        model, layout = self._model, self._by_sums(rows, ring_bits)
+        depth, trees = model.params.max_depth, self._leaves.shape[1]
+        if layout is None:
+            return hidden_cost(trees, depth, rows, model.params.most_rate, ring_bits)
+        return _served_cost(layout, depth, rows, model.outputs, ring_bits)
+
+    def _by_sums(self, rows: int, ring_bits: int) -> FixedLayout | None:
+        """How sums give the leaf values of so many rows, modulo 2^ring_bits; None where halves
+        do."""
+        layout = self._layout
+        fits = layout is not None and ring_bits + layout.guard_bits <= _RING_BITS
+        return layout if fits and rows >= MANY_ROWS else None
+
     def _of_trees(self, values: Shared, rows: int) -> Shared:
         """Sums over the trees of each output, (outputs, rows)."""
         return values.reshape(self._rounds, -1, rows).sum(axis=0)
 
 
-def served_layout(model: ModelHalf, trees: int) -> FixedLayout | None:
+def _served_layout(model: ModelHalf, trees: int) -> FixedLayout | None:
     """How the leaf values of a service's model are sent once; None where they are not."""
     params = model.params
     return plan_fixed_sums(trees, 1 << params.max_depth, leaf_bits(params.most_rate))
 
 
-def has_sums(layout: FixedLayout, rows: int, ring_bits: int) -> bool:
-    """Whether sums give the leaf values of so many rows, modulo 2^ring_bits."""
-    return rows >= MANY_ROWS and ring_bits + layout.guard_bits <= _RING_BITS
-
-
-def served_cost(layout: FixedLayout, depth: int, rows: int, outputs: int, ring_bits: int) -> Cost:
+def _served_cost(layout: FixedLayout, depth: int, rows: int, outputs: int, ring_bits: int) -> Cost:
     """Cost of ``HiddenScores.margins`` by sums, apart from row correlations."""
     words, whole = words_per(layout.trees * rows), ring_bits + layout.guard_bits
     total = Cost()

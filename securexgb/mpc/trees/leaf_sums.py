@@ -23,12 +23,12 @@ then has a share of the sum, uniform without C_0; docs/proof.md has both views.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.joint_seed import joint_seed
 from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.correlations.counting import Budget
 from securexgb.he.fixed_sums import PRIME, FixedLayout
@@ -65,7 +65,10 @@ def agree_leaves(party: Party, leaves: Shared, layout: FixedLayout) -> LeafKeys 
         fresh = Prg(party.private.words(_COIN_WORDS).tobytes())
         coins = fresh.derive("coins").words(_COIN_WORDS)
         both = (coins, party.exchange(coins))[:: 1 - 2 * party.rank]
-        own_seed, their_seed = (_seed(both, owner) for owner in (party.rank, 1 - party.rank))
+        own_seed, their_seed = (
+            joint_seed(b"securexgb leaf values of %d: " % owner, both)
+            for owner in (party.rank, 1 - party.rank)
+        )
         secrets, errors, private = (
             fresh.derive(label).key for label in ("secrets", "errors", "sums")
         )
@@ -76,13 +79,6 @@ def agree_leaves(party: Party, leaves: Shared, layout: FixedLayout) -> LeafKeys 
         received = party.exchange(upload.view(np.uint64))
     sums = _kernels.FixedSums(layout.kernel, PRIME, their_seed, received.view(np.uint8), private)
     return LeafKeys(key, sums)
-
-
-def _seed(coins: tuple[Words, ...], owner: int) -> bytes:
-    """The 16 bytes that public halves of a side's ciphertexts come from: both sides contribute."""
-    text = b"securexgb leaf values of %d: " % owner
-    whole = hashlib.sha256(text + b"".join(words.tobytes() for words in coins))
-    return whole.digest()[:KEY_BYTES]
 
 
 def leaf_sums_cost(layout: FixedLayout, rows: int) -> Cost:

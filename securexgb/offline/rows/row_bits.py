@@ -28,7 +28,6 @@ Both directions run at once. Sizes and steps of messages depend on layouts and r
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +36,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.arith.bits import WORD, in_turn, words_per
+from securexgb.arith.joint_seed import joint_seed
 from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.correlations.kind import Words
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
@@ -309,9 +309,7 @@ def _cross(crossings: Sequence[_Crossing], transfers: Transfers) -> None:
 
 def _seed(coins: tuple[Words, ...], owner: int, number: int) -> bytes:
     """The 16 bytes that a direction's public polynomials come from: both sides contribute."""
-    text = b"securexgb row bits of %d, number %d: " % (owner, number)
-    whole = hashlib.sha256(text + b"".join(words.tobytes() for words in coins))
-    return whole.digest()[:KEY_BYTES]
+    return joint_seed(b"securexgb row bits of %d, number %d: " % (owner, number), coins)
 
 
 def _own_bits(layout: RowBitsLayout, bits: Words | None, fresh: Prg) -> Words:

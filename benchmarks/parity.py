@@ -1,9 +1,9 @@
 """How hard is the parity problem behind stretched transfers? Estimates from its parameters.
 
-Of n = trees x leaves samples u A ^ e a secret u of ``dimension`` bits is to be found; A has ten
+Of n = trees x leaves samples u A ^ e a secret u of ``dimension`` bits is to be found; A has six
 ones a row at random places, and of each tree's leaves one sample is wrong (regular noise). So two
 samples of a tree are never both wrong, and a set of samples is right with a probability that its
-size gives. Four attacks:
+size gives. The attacks:
 
 *Algebraic* (Briaud, Oygarden, EUROCRYPT 2023). With e_i = y_i ^ (u A)_i linear in u, e_i e_j = 0
 for two leaves of a tree. Products of these equations with monomials of degree d - 2 make a linear
@@ -13,8 +13,8 @@ system in the monomials of degree d; it has one solution when the coefficient of
 
 is not positive (tests compare ranks of small instances with these numbers). For d = 2 that is
 n leaves >= (dimension - trees)^2. Guessing g leaves to be right removes g unknowns and leaves.
-Since a row of A has ten ones, so few monomials stand in a row that the system is solved by
-Wiedemann's algorithm: 3 M^2 operations of a bit for each of 11^2 monomials in a row.
+Since a row of A has six ones, so few monomials stand in a row that the system is solved by
+Wiedemann's algorithm: 3 M^2 operations of a bit for each of 7^2 monomials in a row.
 
 *Shrinking sets*. A is sparse, so some sets of columns have as many rows of their own as there are
 columns. Who removes the column of least degree again and again comes to such a set: a fraction of
@@ -25,6 +25,10 @@ system.
 more than columns tell whether few of them are wrong, and lists of all pairs find up to four of them
 at the price of one solution: a set is right often enough when it has at most four wrong samples.
 Over a field the wrong ones have unknown factors as well, and lists find three.
+
+*Short relations*. Rows of A that add up to nothing show the noise of their samples alone, and tell
+it from coins by their sum's bias. How few rows can add up to nothing follows from counting sets of
+rows; nobody knows how to find the fewest, so the number of them that is needed is a floor.
 
 *As published estimators count* (Liu, Wang, Yang, Yu, EUROCRYPT 2024): the algebraic attack with
 monomials in the noise, degrees up to four and dense rows; and decoding of permuted blocks (Esser,
@@ -44,9 +48,9 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.offline.oblivious_transfer import DIMENSION, LEVELS, PLACES, TREES
 
-PLACE_WORDS = 3
-"""Words of the public stream for a row's places; see kernels/src/ot/silent.rs."""
-_MOST_DEGREE = 8
+PAIR_WORDS = 3
+"""Words of the public stream for the places of two rows; see kernels/src/ot/silent.rs."""
+_MOST_DEGREE = 12
 _SPARE_ROWS = 20
 """Of a shrinking set, above its columns: so that its rank is full."""
 _ROWS_AT_ONCE = 1 << 19
@@ -66,7 +70,7 @@ class Parity:
         return self.trees * self.leaves
 
 
-FERRET = Parity(dimension=1 << 17, trees=4971, leaves=1 << 11)
+FERRET = Parity(dimension=1 << 17, trees=4971, leaves=1 << 11, ones=10)
 """What was used before: emp-ot's set b11 with a dimension of 2^17."""
 
 
@@ -117,7 +121,8 @@ def _guesses(parity: Parity, degree: int) -> int:
             dimension=parity.dimension - guessed,
             leaves=parity.leaves - less,  # type: ignore[arg-type]  # evenly, so a fraction
         )
-        return len(solving_degrees(left)) - 1 <= degree
+        found = solving_degrees(left)
+        return found[-1] <= 0 and len(found) - 1 <= degree
 
     low, high = -1, parity.dimension - parity.trees - degree
     while high - low > 1:
@@ -156,6 +161,19 @@ def listed_bits(parity: Parity, fraction: float, wrong: int = 4) -> float:
     return right + math.log2(trial) - math.log2(often)
 
 
+def relations(parity: Parity) -> tuple[int, float]:
+    """The fewest rows that are expected to add up to nothing, and log2 of how many such sets it
+    takes to see the noise.
+
+    Of L rows all L d ones have to meet in pairs: (L d / (e k))^(L d / 2) of all sets do, of which
+    there are (e n / L)^L.
+    """
+    half = parity.ones / 2
+    log = half * (math.log(parity.dimension / parity.ones) + 1) - 1 - math.log(parity.samples)
+    rows = math.exp(log / (half - 1))
+    return round(rows), -2 * rows * math.log2(1 - 2 / parity.leaves)
+
+
 def published_bits(parity: Parity) -> float:
     """The least of what published estimators count."""
     unknown = parity.samples - parity.dimension + parity.trees
@@ -172,26 +190,17 @@ def published_bits(parity: Parity) -> float:
 
 
 def places(key: bytes, first: int, rows: int, dimension: int = DIMENSION) -> NDArray[np.uint32]:
-    """The places of ones in rows of the public matrix of this key: (rows, 10).
+    """The places of ones in rows of the public matrix of this key: (rows, 6); both counts even.
 
-    As the kernel reads them (a test compares): three fields of each of three words from the
-    lowest bit on, and one of what two words have above them.
+    As the kernel reads them (a test compares): sixteen bits of the stream each.
     """
-    field = dimension.bit_length() - 1
-    words = _kernels.prg_words(key, PLACE_WORDS * first, PLACE_WORDS * rows)
-    words = words.reshape(rows, PLACE_WORDS)
-    above = np.uint64(3 * field)
-    found = np.empty((rows, PLACES), np.uint32)
-    for place in range(PLACES - 1):
-        bits = words[:, place // 3] >> np.uint64(place % 3 * field)
-        found[:, place] = bits & np.uint64(dimension - 1)
-    joined = words[:, 0] >> above | words[:, 1] >> above << np.uint64(64 - 3 * field)
-    found[:, -1] = joined & np.uint64(dimension - 1)
-    return found
+    words = _kernels.prg_words(key, PAIR_WORDS * first // 2, PAIR_WORDS * rows // 2)
+    found = words.view("<u2").reshape(rows, PLACES)
+    return found.astype(np.uint32) & np.uint32(dimension - 1)
 
 
 def matrix(parity: Parity, key: bytes) -> NDArray[np.uint32]:
-    """All rows' places, (samples, 10)."""
+    """All rows' places, (samples, 6)."""
     found = np.empty((parity.samples, PLACES), np.uint32)
     for start in range(0, parity.samples, _ROWS_AT_ONCE):
         stop = min(start + _ROWS_AT_ONCE, parity.samples)

@@ -86,7 +86,7 @@ def parities(fraction: float) -> Iterator[Row]:
     instance = parity.Parity()
     name = "learning parity with regular noise"
     sizes = (
-        f"dimension {instance.dimension:,}, {instance.samples:,} samples of ten ones, "
+        f"dimension {instance.dimension:,}, {instance.samples:,} samples of six ones, "
         f"{instance.trees:,} of them noisy"
     )
     attack = parity.algebraic(instance)
@@ -101,6 +101,9 @@ def parities(fraction: float) -> Iterator[Row]:
     yield Row(name, sizes, how, parity.listed_bits(instance, fraction), "measured")
     how = "as published estimators count: dense equations, permuted blocks"
     yield Row(name, sizes, how, parity.published_bits(instance), "estimate")
+    rows, needed = parity.relations(instance)
+    how = f"relations of {rows:,} rows, the fewest that there are: so many of them"
+    yield Row(name, sizes, how, needed, "floor")
 
 
 def field_parities() -> Iterator[Row]:
@@ -109,7 +112,7 @@ def field_parities() -> Iterator[Row]:
     easier."""
     name = "learning parity with regular noise over 2^128 elements"
     for stage, columns in ((vole.SMALL, SMALL_FRACTION), (vole.LARGE, LARGE_FRACTION)):
-        instance = parity.Parity(stage.dimension, stage.most_trees, 1 << stage.levels)
+        instance = parity.Parity(stage.dimension, stage.most_trees, 1 << stage.levels, ones=10)
         sizes = (
             f"dimension {instance.dimension:,}, {instance.samples:,} samples of ten factors, "
             f"{instance.trees:,} of them noisy"

@@ -150,17 +150,28 @@ def multiplex_apart_take(
     """Shares of bits times both parties' words (n,), of which own ones are kept, and of the words
     (m,) times the other party's bits, from its message."""
 
-def lift_send(zero: Words, one: Words, bits: Words, width: int) -> Words:
-    """Slices (width, ceil(n / 64)) of zero - one + bits, (n,) and packed bits."""
+def lift_send(zero: Words, one: Words, bits: Words, out: Words) -> None:
+    """one - zero - bits put into out, flat: messages in slices (width, n), packed bits (n,)."""
 
-def lift_give(zero: Words, bits: Words, flips: Words) -> Words:
-    """The sender's share (n,) of the products of its bits, packed, with the other party's."""
+def lift_give(zero: Words, bits: Words, flips: Words, out: Words) -> None:
+    """Minus the sender's share of the products of its bits with the other party's, in slices."""
 
-def lift_take(chosen: Words, received: Words, choices: Words, flips: Words) -> Words:
-    """The receiver's share (n,) of these products; received is what lift_send made."""
+def lift_take(chosen: Words, received: Words, choices: Words, flips: Words, out: Words) -> None:
+    """Minus the receiver's share of these products; received is what lift_send made, flat."""
 
-def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int]) -> Words:
-    """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
+def lift_sums(
+    products: Words,
+    bits: Words,
+    lengths: Sequence[int],
+    weights: Words,
+    runs: Sequence[int],
+    widths: Sequence[int],
+) -> Words:
+    """Sums of weight (bit - 2 product) over runs of so many rows, modulo 2^width of each run.
+
+    Bits (rows, words); of each row so many slices of minus the product, flat. Result (runs, 64
+    words).
+    """
 
 def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
     """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins)."""
@@ -257,10 +268,10 @@ def ot_send(
 def ot_silent_send(
     rows: Words, tags: Words, first: int, position: int, places: Words, roots: Words, width: int
 ) -> tuple[Words, Words, Words]:
-    """The pool's trees first..first + t for roots (t, 2): 20 t words to send, both messages.
+    """The pool's trees first..first + t for roots (t, 2): 16 t words to send, both messages.
 
-    ``rows``: (2^16 + 9 trees, 2); ``tags``: (3, 2), public, new for each pool;
-    ``places``: (2,), odd. 512 transfers a tree; see kernels/src/ot/silent.rs.
+    ``rows``: (2^16 + 8 trees, 2); ``tags``: (3, 2), public, new for each pool;
+    ``places``: (2,), odd. 256 transfers a tree; see kernels/src/ot/silent.rs.
     """
 
 def ot_silent_receive(

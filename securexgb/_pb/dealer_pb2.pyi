@@ -37,6 +37,14 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_GATES_64: _ClassVar[Kind]
     KIND_DIGITS_8_FROM_0: _ClassVar[Kind]
     KIND_DIGITS_8_FROM_1: _ClassVar[Kind]
+    KIND_SLICES_8_FROM_0: _ClassVar[Kind]
+    KIND_SLICES_8_FROM_1: _ClassVar[Kind]
+    KIND_SLICES_16_FROM_0: _ClassVar[Kind]
+    KIND_SLICES_16_FROM_1: _ClassVar[Kind]
+    KIND_SLICES_32_FROM_0: _ClassVar[Kind]
+    KIND_SLICES_32_FROM_1: _ClassVar[Kind]
+    KIND_SLICES_64_FROM_0: _ClassVar[Kind]
+    KIND_SLICES_64_FROM_1: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_TRIPLES: Kind
 KIND_GATES_1: Kind
@@ -65,6 +73,14 @@ KIND_PRODUCTS: Kind
 KIND_GATES_64: Kind
 KIND_DIGITS_8_FROM_0: Kind
 KIND_DIGITS_8_FROM_1: Kind
+KIND_SLICES_8_FROM_0: Kind
+KIND_SLICES_8_FROM_1: Kind
+KIND_SLICES_16_FROM_0: Kind
+KIND_SLICES_16_FROM_1: Kind
+KIND_SLICES_32_FROM_0: Kind
+KIND_SLICES_32_FROM_1: Kind
+KIND_SLICES_64_FROM_0: Kind
+KIND_SLICES_64_FROM_1: Kind
 
 class DealRequest(_message.Message):
     __slots__ = ("join", "seed", "matrix", "request", "leave", "attest")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from securexgb.correlations import digits, gates, random_bits, transfers, triples
+from securexgb.correlations import digits, gates, random_bits, slices, transfers, triples
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.matrices import Products
 
-_FAMILIES = (triples, gates, digits, random_bits, transfers)
+_FAMILIES = (triples, gates, digits, random_bits, slices, transfers)
 KINDS: tuple[Kind[Any], ...] = tuple(kind for family in _FAMILIES for kind in family.KINDS)
 
 Series = Kind[Any] | Products

@@ -12,7 +12,7 @@ cross terms. Summed over groups, k columns make one *summand* with k V wanted co
 2^levels summands are packed into one result, number l then lies at offset reversed(l) d / 2^levels.
 
 Large batches take less work for a vector, small ones wait less for the first. So batches start with
-what one tree takes, at least 8 vectors, and go on with 64, then 128. A small batch would fill few
+what one tree takes, at least 8 vectors, and go on with 128. A small batch would fill few
 coefficients of a product, and bringing them together is the most work: so k is such that there are
 32. It takes k times as many ciphertexts as one column would, as many as of 32 vectors.
 Everything here is public, both sides compute the same.
@@ -35,8 +35,6 @@ PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""
 
 LEAST_VECTORS = 8
-SECOND_VECTORS = 64
-"""Of the batch after the first, for which the first tree waits."""
 MOST_VECTORS = 128
 LEAST_WANTED = LEAST_VECTORS * MOST_SIDE
 """Wanted coefficients of a summand, where there are enough columns to lie side by side."""

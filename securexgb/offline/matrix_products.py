@@ -44,7 +44,7 @@ from securexgb.correlations.kind import Words
 from securexgb.correlations.source import BucketMatrix, PadKeys, PadProducts, SummedMatrix
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import GALOIS_KEY_BYTES, SECOND_VECTORS, Layout, batch_vectors
+from securexgb.he.layout import GALOIS_KEY_BYTES, MOST_VECTORS, Layout, batch_vectors
 from securexgb.he.made_matrix import MadeMatrix, Matrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
 from securexgb.offline.homomorphic import Due, HomomorphicProducts, Received, finish
@@ -168,7 +168,7 @@ class _Matrix:
         batches are large, but nothing is made beyond what the job takes."""
         left = self.next_batch if in_job is None else in_job - self.made
         vectors = batch_vectors(max(wanted, min(self.next_batch, left)))
-        self.next_batch = max(SECOND_VECTORS, 2 * vectors)
+        self.next_batch = MOST_VECTORS
         return Layout(self.products, vectors, self.precision)
 
     def new_spacings(self, layout: Layout) -> list[int]:

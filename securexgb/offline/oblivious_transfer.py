@@ -4,7 +4,7 @@ Once a session, 128 base transfers in each direction (``base_transfer``) give on
 all leaves of 128 / k trees and the other all but one of each. From then on any number of
 transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
 (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
-them and stretches it, at 2.5 bits a transfer (Ferret: Yang and others, CCS 2020; Half-Tree: Guo
+them and stretches it, at 4.6 bits a transfer (Ferret: Yang and others, CCS 2020; Half-Tree: Guo
 and others, EUROCRYPT 2023). ``kernels/src/ot`` says what is computed; docs/offline.md argues why.
 """
 
@@ -26,7 +26,7 @@ from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
 STRETCH_AFTER = 1 << 11
-"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 1,221."""
+"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 1,374."""
 WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
@@ -38,11 +38,11 @@ ROWS = 0
 # whose bits benchmarks/security.py computes from these very names, and a test holds to a floor.
 DIMENSION = 1 << 16
 """Rows of a pool in the parity problem's secret; the same in kernels/src/ot/silent.rs."""
-TREES = 1_400
+TREES = 2_800
 """Trees that are grown from a pool, with one noisy sample each."""
-LEVELS = 9
+LEVELS = 8
 """Of a tree, which has 2^LEVELS leaves: as many samples."""
-PLACES = 10
+PLACES = 6
 """Rows of the pool added to a leaf: ones in a row of the public matrix."""
 _TREE_WORDS = (1 << LEVELS) // WORD
 POOL_ROWS = DIMENSION + TREES * LEVELS

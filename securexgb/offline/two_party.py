@@ -2,7 +2,7 @@
 
 Kinds without a direction are made in both at once, so both parties work at the same time:
 
-    transfers      as they come: no second message
+    transfers      as they come, of words or in slices: no second message
     gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
                    choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
                    is a & b ^ m0 ^ m_c. Both cross products are there: no second message
@@ -44,6 +44,7 @@ from securexgb.correlations.kind import Kind, P, Words, numbers, spread
 from securexgb.correlations.prices import MADE
 from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
 from securexgb.correlations.row_triples import RowTriplePieces, RowTriples
+from securexgb.correlations.slices import ReceivedSlices, SentSlices, SlicedTransfers, SliceEnd
 from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import TransferEnd, Transfers
 from securexgb.correlations.triples import TriplePieces, Triples
@@ -171,6 +172,8 @@ class TwoPartySource:
         match kind:
             case Transfers():
                 return self._make_transfers(kind, count // 64)
+            case SlicedTransfers():
+                return self._make_slices(kind, count)
             case Gates():
                 return self._make_gates(kind, count)
             case DigitTransfers():
@@ -187,6 +190,13 @@ class TwoPartySource:
         if self._rank == kind.sender:
             return self._transfers.transfer(words, 0, kind.bits)[0]
         return self._transfers.transfer(0, words, kind.bits)[1]
+
+    def _make_slices(self, kind: SlicedTransfers, words: int) -> SliceEnd:
+        if self._rank == kind.sender:
+            sender, _ = self._transfers.transfer(words, 0, kind.width)
+            return SentSlices(*_slices(kind.width, sender.zero, sender.one))
+        _, receiver = self._transfers.transfer(0, words, kind.width)
+        return ReceivedSlices(receiver.choices, *_slices(kind.width, receiver.chosen))
 
     def _make_gates(self, kind: Gates, words: int) -> GatePieces:
         sender, receiver = self._transfers.transfer(words, words, kind.width)

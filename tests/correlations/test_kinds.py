@@ -43,6 +43,7 @@ def test_every_kind_has_a_name_and_a_number_of_its_own() -> None:
         *(f"digits_{width}_from_{rank}" for width in (2, 7, 8) for rank in (0, 1)),
         "shared_bits",
         "half_bits",
+        *(f"slices_{width}_from_{rank}" for width in (8, 16, 32, 64) for rank in (0, 1)),
         *(f"ot_{bits}_from_{rank}" for bits in (8, 16, 32, 64, 128) for rank in (0, 1)),
     ]
     asked = [request(kind, 64, 128).request for kind in KINDS]

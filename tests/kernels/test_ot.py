@@ -84,7 +84,7 @@ def test_stretched_transfers(width: int) -> None:
     turned = rows ^ (np.uint64(0) - (words(len(rows)) & np.uint64(1)))[:, None] & places
     sums, zero, one = k.ot_silent_send(rows, tags, 1, 9, places, words(trees, 2), width)
     choices, chosen = k.ot_silent_receive(turned, tags, 1, 9, sums, width)
-    assert zero.shape == one.shape == chosen.shape == (trees * 8 * width,)
+    assert zero.shape == one.shape == chosen.shape == ((trees << LEVELS) // 64 * width,)
     if width == 64:
         ones = np.where(k.unpack_bits(choices, choices.size * 64) == 1, one, zero)
         np.testing.assert_array_equal(chosen, ones)
@@ -172,7 +172,11 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
     "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),
     "two tags": (k.ot_silent_send, (POOL, TAGS[:2], 0, 0, TAG, TAGS[:1], 1), "tags must have"),
-    "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "18 words a tree"),
+    "half a tree": (
+        k.ot_silent_receive,
+        (POOL, TAGS, 0, 0, W[:11], 1),
+        f"{2 * LEVELS} words a tree",
+    ),
     "factors": (k.ot_products_send, (W, W, W, 64), "64 messages a factor"),
     "message": (k.ot_products_receive, (W, W[:1], 64, W), "message must have 33 words"),
     "chosen": (k.ot_products_receive, (W[:1], W[:1], 64, W), "64 messages a product"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,27 +30,54 @@ def test_a_bit_times_a_word(seed: int, count: int, shift: int) -> None:
     assert np.array_equal(given_share + taken - before, y * flags)
 
 
-@given(SEEDS, COUNTS, WIDTHS)
-def test_a_bit_times_a_bit(seed: int, count: int, width: int) -> None:
-    zero, one = words(seed, 2, count)
-    choices, mine, theirs = bits(seed, 3 * count).reshape(3, count)
-    flips, own = k.pack_bits(choices ^ mine), k.pack_bits(theirs)
-    sent = k.lift_send(zero, one, own, width)
-    taken = k.lift_take(np.where(choices, one, zero), sent, k.pack_bits(choices), flips)
-    products = k.lift_give(zero, own, flips) + taken
+def numbers(slices: np.ndarray, width: int) -> np.ndarray:
+    lines = slices.reshape(width, -1)
+    return k.from_slices(lines, 64 * lines.shape[1])
+
+
+def negated_products(seed: int, width: int, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Both parties' negated shares, of packed bits of the receiver and of the sender."""
+    n = mine.size
+    zero, one, (choices,) = words(seed, width, n), words(seed + 1, width, n), words(seed + 2, 1, n)
+    flips, message = choices ^ mine, np.empty(width * n, np.uint64)
+    both = np.empty((2, width * n), np.uint64)
+    k.lift_send(zero, one, theirs, message)
+    k.lift_take(zero ^ (zero ^ one) & choices, message, choices, flips, both[0])
+    k.lift_give(zero, theirs, flips, both[1])
+    return both
+
+
+@given(SEEDS, st.integers(1, 70), WIDTHS)
+def test_a_bit_times_a_bit(seed: int, n: int, width: int) -> None:
+    mine, theirs = words(seed + 9, 2, n)
+    found = negated_products(seed, width, mine, theirs)
+    total = numbers(found[0], width) + numbers(found[1], width)
+    expected = np.uint64(0) - k.unpack_bits(mine & theirs, 64 * n).astype(np.uint64)
+    assert np.array_equal(total << np.uint64(64 - width), expected << np.uint64(64 - width))
+
+
+@given(SEEDS, st.integers(1, 40), st.lists(st.integers(0, 3), max_size=3), st.integers(2, 62))
+def test_sums_of_lifted_bits(seed: int, n: int, runs: list[int], width: int) -> None:
+    rows, draw = sum(runs), np.random.default_rng(seed)
+    places = draw.integers(0, width - 1, rows)
+    weights = (words(seed, rows, 1)[:, 0] | np.uint64(1)) << places.astype(np.uint64)
+    lengths = (width - 1 - places).tolist()
+    own = words(seed + 1, 2 * rows, n).reshape(2, rows, n)
+    pairs = [
+        negated_products(seed + 10 * row, length, own[0, row], own[1, row])
+        for row, length in enumerate(lengths)
+    ]
+    found = np.zeros((len(runs), 64 * n), np.uint64)
+    for side, bits_of_side in enumerate(own):
+        parts = [np.zeros(0, np.uint64), *(pair[side] for pair in pairs)]
+        products = np.concatenate(parts)
+        widths = [width] * len(runs)
+        found += k.lift_sums(products, bits_of_side, lengths, weights, runs, widths)
+    flags = np.array([k.unpack_bits(x ^ y, 64 * n) for x, y in zip(*own, strict=True)])
+    terms = weights[:, None] * flags.reshape(rows, 64 * n).astype(np.uint64)
+    ends = np.cumsum([0, *runs])
+    expected = [terms[a:b].sum(axis=0, dtype=np.uint64) for a, b in itertools.pairwise(ends)]
+    spare = np.uint64(64 - width)
     assert np.array_equal(
-        products << np.uint64(64 - width), (mine & theirs) << np.uint64(64 - width)
+        found << spare, np.array(expected, np.uint64).reshape(found.shape) << spare
     )
-
-
-@given(SEEDS, COUNTS, st.lists(st.integers(0, 3), max_size=3))
-def test_sums_of_lifted_bits(seed: int, count: int, runs: list[int]) -> None:
-    rows = sum(runs)
-    products, flags = words(seed, rows, count), bits(seed, rows * count).reshape(rows, count)
-    weights = words(seed + 1, rows)
-    packed = np.array([k.pack_bits(row) for row in flags], np.uint64).reshape(rows, -(-count // 64))
-    terms = weights[:, None] * (flags - (products << np.uint64(1)))
-    parts = np.split(terms, np.cumsum(runs)[:-1]) if runs else []
-    expected = np.array([part.sum(axis=0, dtype=np.uint64) for part in parts], np.uint64)
-    found = k.lift_sums(products, packed, weights, runs)
-    assert np.array_equal(found, expected.reshape(len(runs), count))

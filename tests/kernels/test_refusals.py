@@ -14,6 +14,7 @@ PRIME = 0x3FFFFFFFFC001
 KEY = bytes(16)
 W = np.zeros(6, np.uint64)
 MATRIX = np.zeros((6, 4), np.uint64)
+LONG = np.zeros((65, 1), np.uint64)
 ONE_SELECTION = np.zeros((1, 6, 1), np.uint64)
 VECTORS = np.zeros((2, 6), np.uint64)
 BINS = np.zeros((6, 2), np.uint8)
@@ -106,11 +107,44 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "share that is read only": (k.multiplex_give, (W, BITS, FIXED), "writable"),
     "flips too few": (k.multiplex_give, (W, BITS[:5], W.copy()), "equal lengths"),
     "bits too few": (k.multiplex_take, (W, 0, W, BITS, BITS[:5], W.copy()), "equal lengths"),
-    "lifted bits too many": (k.lift_send, (W, W, W, 8), r"6 bits are 1 words, not \[6\]"),
-    "sent slices": (k.lift_send, (W, W, W[:1], 65), "width must be 1 to 64"),
-    "flips of other rows": (k.lift_give, (W, W[:1], W), "6 bits are 1 words"),
-    "slices of other rows": (k.lift_take, (W, MATRIX, W[:1], W[:1]), "6 bits are 1 words"),
-    "runs of other rows": (k.lift_sums, (MATRIX, MATRIX, W, [1, 2]), "equal lengths"),
+    "lifted bits too many": (k.lift_send, (MATRIX, MATRIX, W, W.copy()), "must be 6 words long"),
+    "other messages": (
+        k.lift_send,
+        (MATRIX, MATRIX[:5], W[:4], np.zeros(24, np.uint64)),
+        "messages differ in length",
+    ),
+    "sent slices": (
+        k.lift_send,
+        (LONG, LONG, W[:1], np.zeros(65, np.uint64)),
+        "1 words long, and 64 at most",
+    ),
+    "no room for what is sent": (
+        k.lift_send,
+        (MATRIX, MATRIX, W[:4], W.copy()),
+        "out must have 24 words, not 6",
+    ),
+    "flips of other rows": (
+        k.lift_give,
+        (MATRIX, W[:4], W[:3], np.zeros(24, np.uint64)),
+        "do not fit .3.",
+    ),
+    "slices of other rows": (
+        k.lift_take,
+        (MATRIX, W, W[:4], W[:4], np.zeros(24, np.uint64)),
+        "6 words that have come fit no 24",
+    ),
+    "runs of other rows": (k.lift_sums, (W, MATRIX, [1] * 6, W, [1, 2], [2, 2]), "6 rows of bits"),
+    "products of other rows": (
+        k.lift_sums,
+        (W, MATRIX, [1] * 6, W, [6], [2]),
+        "6 words of products do not fit",
+    ),
+    "sums too wide": (k.lift_sums, (W, MATRIX, [1] * 6, W, [6], [65]), "widths must be 1 to 64"),
+    "products too short": (
+        k.lift_sums,
+        (np.zeros(24, np.uint64), MATRIX, [1] * 6, W + np.uint64(1), [6], [3]),
+        "too few lines",
+    ),
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
     "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),

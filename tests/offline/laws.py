@@ -13,6 +13,7 @@ from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces, Words
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
+from securexgb.correlations.slices import SentSlices, SlicedTransfers
 from securexgb.correlations.source import BucketMatrix, CorrelationSource, VectorProducts
 from securexgb.correlations.transfers import SentTransfers, Transfers
 from securexgb.correlations.triples import Triples
@@ -31,6 +32,8 @@ def rows(kind: Kind[Any], pieces: Pieces) -> list[tuple[int, ...]]:
             return [(), (width,), (width,)]
         case DigitTransfers(width):
             return [(16, width)] if isinstance(pieces, SentDigits) else [(4,), (width,)]
+        case SlicedTransfers(width):
+            return [(width,) if isinstance(pieces, SentSlices) else (), (width,)]
         case Transfers(bits):
             message = () if bits <= 64 else (bits // 64,)
             return [message if isinstance(pieces, SentTransfers) else (), message]
@@ -56,6 +59,9 @@ def holds(kind: Kind[Any], zero: Any, one: Any) -> bool:
     sent, received = (zero, one) if kind.sender == 0 else (one, zero)
     if isinstance(kind, DigitTransfers):
         return np.array_equal(chosen_messages(sent.messages, received.choices), received.chosen)
+    if isinstance(kind, SlicedTransfers):
+        chosen = sent.zero ^ (sent.zero ^ sent.one) & received.choices
+        return np.array_equal(chosen, received.chosen)
     flags = _kernels.unpack_bits(received.choices, sent.zero.shape[-1])
     return agree(np.where(flags == 1, sent.one, sent.zero), received.chosen, min(kind.bits, 64))
 

@@ -118,7 +118,7 @@ def test_batches_grow_and_every_pad_is_handed_out_once() -> None:
     matrices = (buckets(900, 2, 5), buckets(900, 1, 5))
     sent: list[int] = []
     made: list[tuple[int, PadProducts]] = []
-    counts = (1, 1, 2, 12, 1, 40, 130)
+    counts = (1, 1, 2, 12, 1, 70, 130)
 
     def program(party: BfvMatrixProducts) -> Both:
         rank = party._rank
@@ -136,7 +136,7 @@ def test_batches_grow_and_every_pad_is_handed_out_once() -> None:
     assert [len(part) for part in pads] == list(counts)
     # No word of any vector comes twice.
     assert len(set(np.concatenate(pads).reshape(-1).tolist())) == 2 * sum(counts) * 900
-    # Eight first, both matrices at once; then 64 for the ninth, 128 for the rest.
+    # Eight first, both matrices at once; then 128 for the ninth, and as many for the rest.
     assert len(set(sent)) == 3
 
 

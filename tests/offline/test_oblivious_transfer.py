@@ -10,7 +10,13 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers, Transfers
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline import oblivious_transfer
-from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import (
+    DIMENSION,
+    LEVELS,
+    TREES,
+    WORD,
+    ObliviousTransfer,
+)
 from tests.offline.laws import check
 from tests.offline.pairs import both, channels, private
 from tests.recorded import RecordedChannel
@@ -19,8 +25,12 @@ Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
 
 SETUP = 64 + 128 * 64 + 128 * 32
-FILL = 8 * 31 * 1221
-TREE = 16 * 9
+ROWS = DIMENSION + TREES * LEVELS
+FILL = 8 * 31 * -(-ROWS // 64)
+TREE = 16 * LEVELS
+TREE_WORDS = (1 << LEVELS) // 64
+RESERVED = -(-ROWS >> LEVELS)
+"""Trees that become the next pool."""
 
 
 def ends(
@@ -106,13 +116,16 @@ def test_a_pool_is_filled_once_it_pays_and_then_stretched() -> None:
     (sent0, got0), (sent1, got1) = transfer(pair, 70, 3)
     check(Transfers(64, 0), sent0, got1, 64 * 70)
     check(Transfers(64, 1), got0, sent1, 64 * 3)
-    # Eight trees and six words of the label party, whose rows the feature party helped to fill.
-    before = [SETUP + (31 + 3) * 248 + 8 * TREE, SETUP + (100 + 6) * 248 + FILL]
+    # Trees of the label party, whose rows the feature party helped to fill, and words left over.
+    trees, rest = divmod(70, TREE_WORDS)
+    assert trees > 1
+    assert rest
+    before = [SETUP + (31 + 3) * 248 + trees * TREE, SETUP + (100 + rest) * 248 + FILL]
     assert [end.bytes_sent for end in pair] == before
     (sent0, got0), (sent1, got1) = transfer(pair, 64, 96)
     check(Transfers(64, 0), sent0, got1, 64 * 64)
     check(Transfers(64, 1), got0, sent1, 64 * 96)
-    after = [before[0] + FILL + 8 * TREE, before[1] + 12 * TREE]
+    after = [before[0] + FILL + 64 // TREE_WORDS * TREE, before[1] + 96 // TREE_WORDS * TREE]
     assert [end.bytes_sent for end in pair] == after
 
 
@@ -122,7 +135,8 @@ def test_a_used_up_pool_makes_the_next_one() -> None:
         sent, got = transfer(pair, 1 << 13, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 1024 + 2 * 153) * TREE, SETUP + FILL]
+    stretched = 3 * (1 << 13) // TREE_WORDS + 2 * RESERVED
+    assert [end.bytes_sent for end in pair] == [SETUP + stretched * TREE, SETUP + FILL]
 
 
 def test_every_few_pools_one_is_made_from_the_base_transfers(
@@ -134,7 +148,7 @@ def test_every_few_pools_one_is_made_from_the_base_transfers(
         sent, got = transfer(pair, 1 << 13, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    stretched = 5 * 1024 + 2 * 153
+    stretched = 5 * (1 << 13) // TREE_WORDS + 2 * RESERVED
     assert [end.bytes_sent for end in pair] == [SETUP + stretched * TREE, SETUP + 3 * FILL]
 
 
@@ -182,7 +196,7 @@ class _Altered:
         ("reply", b"\xff" * 8192, "reply must be points"),
         ("trees", bytes(8), "8 bytes instead of 4096"),
         ("extend", bytes(1), "1 bytes instead of 7936"),
-        ("stretch", bytes(1), "1 bytes instead of 576"),
+        ("stretch", bytes(1), f"1 bytes instead of {32 // TREE_WORDS * TREE}"),
     ],
 )
 def test_what_is_malformed_is_refused(step: str, payload: bytes, sentence: str) -> None:
@@ -210,4 +224,4 @@ def test_keys_and_pools_may_be_made_before_the_first_transfer() -> None:
     assert [end.bytes_sent for end in pair] == [SETUP, SETUP + FILL]
     sent, got = transfer(pair, 64, 0)
     check(Transfers(64, 0), sent[0], got[1], 64 * 64)
-    assert [end.bytes_sent for end in pair] == [SETUP + 8 * TREE, SETUP + FILL]
+    assert [end.bytes_sent for end in pair] == [SETUP + 64 // TREE_WORDS * TREE, SETUP + FILL]

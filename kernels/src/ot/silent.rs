@@ -2,17 +2,17 @@
 //! the correlated trees of Half-Tree (Guo and others, EUROCRYPT 2023).
 //!
 //! A pool of correlated rows, q at the sender and v = q ^ u D at the receiver, is stretched.
-//! For a tree of 2^9 leaves (see [`crate::ot::half_tree`]) the sender draws x; the first two
+//! For a tree of 2^8 leaves (see [`crate::ot::half_tree`]) the sender draws x; the first two
 //! nodes are x and x ^ D, and the nodes of every level add up to D. For each level it sends the
 //! sum of the left nodes ^ q, one row of the pool; the receiver adds its v and has the left sum
 //! where u = 0, the right sum where u = 1, hence all leaves but the one whose path it is NOT
 //! given, whose number is spelt by its u, and at that place the sum of all others: leaf ^ D. Leaf i is then w_i at
 //! the sender and w_i ^ e_i D at the receiver, e a unit vector.
 //!
-//! To row i of all trees both add ten of the pool's 2^16 rows, at places that a public
+//! To row i of all trees both add six of the pool's 2^16 rows, at places that a public
 //! stream names: z = q A ^ w and y = v A ^ w ^ e D = z ^ (u A ^ e) D. The choice u A ^ e is
 //! pseudorandom by learning parity with regular noise; docs/offline.md has the attacks that
-//! the dimension and the number of trees are chosen against, and tests compute them. The
+//! these numbers are chosen against, and tests compute them. The
 //! lowest bit of D is one and that of z zero, so that the lowest bit of a receiver's row is
 //! its choice.
 
@@ -25,26 +25,19 @@ use crate::words::prg::Stream;
 use crate::words::slices::first_words_to_slices;
 
 /// Levels of a tree.
-pub const DEPTH: usize = 9;
+pub const DEPTH: usize = 8;
 /// Leaves of a tree, which are rows.
 pub const LEAVES: usize = 1 << DEPTH;
 /// Words of 64 transfers that one tree gives.
 pub const WORDS: usize = LEAVES / 64;
-/// Rows of a pool that belong to the matrix: the dimension of the parity problem, a power of
-/// two, so that a place is a field of bits.
+/// Rows of a pool that belong to the matrix: the dimension of the parity problem. A place is
+/// sixteen bits of the public stream.
 pub const DIMENSION: usize = 1 << 16;
 /// Rows of the pool that are added to a row.
-pub const PLACES: usize = 10;
-/// Words of the public stream that name them.
-const PLACE_WORDS: usize = 3;
-/// Bits of a place.
-const FIELD: u32 = DIMENSION.trailing_zeros();
-/// Bits of a word above three fields; two words' make the tenth place.
-const ABOVE: u32 = u64::BITS - 3 * FIELD;
-const _: () = assert!(3 * FIELD < u64::BITS && 2 * ABOVE >= FIELD);
-
-/// Rows that ten others are added to at a time, so that their places stay in the nearest cache.
-const BATCH: usize = 512;
+pub const PLACES: usize = 6;
+/// Words of the public stream that name them for two rows.
+const PAIR_WORDS: usize = 3;
+const _: () = assert!(2 * PLACES * u16::BITS as usize == PAIR_WORDS * u64::BITS as usize);
 
 /// What both parties know of one pool: keys of the public matrix, of the trees, of the hash.
 #[derive(Clone, Copy)]
@@ -68,15 +61,12 @@ pub struct Pool<'a> {
     pub tags: Tags,
 }
 
-/// The ten places that three words of the stream name: three fields of each word from its
-/// lowest bit on, and one made of what is above them in two words. No two share a bit.
+/// The places that three words of the stream name, for each of two rows: four in a word, from its
+/// lowest bits on.
 #[inline(always)]
-fn places(words: &[u64; PLACE_WORDS]) -> [usize; PLACES] {
-    let [a, b, c] = *words;
-    let above = a >> (3 * FIELD) | b >> (3 * FIELD) << ABOVE;
-    let three = |word: u64| [word, word >> FIELD, word >> (2 * FIELD)];
-    let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (three(a), three(b), three(c));
-    [a0, a1, a2, b0, b1, b2, c0, c1, c2, above].map(|bits| bits as usize % DIMENSION)
+fn places(words: &[u64; PAIR_WORDS]) -> [[usize; PLACES]; 2] {
+    let place = |number: usize| usize::from((words[number / 4] >> (16 * (number % 4))) as u16);
+    [0, PLACES].map(|first| std::array::from_fn(|number| place(first + number)))
 }
 
 /// Room and keys for one tree after another.
@@ -96,7 +86,7 @@ impl<'a> Grower<'a> {
             pool,
             tree: Tree::new(path, pool.tags.trees, DEPTH),
             matrix: stream(pool.tags.matrix),
-            places: vec![0; PLACE_WORDS * BATCH],
+            places: vec![0; PAIR_WORDS * LEAVES / 2],
             room: Room::new(),
         }
     }
@@ -117,15 +107,15 @@ impl<'a> Grower<'a> {
         self.add_matrix(tree, ALL);
     }
 
-    /// Adds ten rows of the pool to the bits `keep` of each leaf.
+    /// Adds six rows of the pool to the bits `keep` of each leaf.
     fn add_matrix(&mut self, tree: usize, keep: Key) {
-        let linear = self.pool.linear;
-        for (number, rows) in self.tree.leaves.chunks_mut(BATCH).enumerate() {
-            let first = PLACE_WORDS * (tree * LEAVES + number * BATCH);
-            self.matrix.fill(first as u64, &mut self.places);
-            for (row, words) in rows.iter_mut().zip(self.places.as_chunks().0) {
+        let (linear, count) = (self.pool.linear, self.places.len());
+        self.matrix.fill((tree * count) as u64, &mut self.places);
+        let pairs = self.tree.leaves.as_chunks_mut::<2>().0;
+        for (rows, words) in pairs.iter_mut().zip(self.places.as_chunks().0) {
+            for (row, places) in rows.iter_mut().zip(places(words)) {
                 let leaf = [row[0] & keep[0], row[1] & keep[1]];
-                *row = blocks::sum(linear, places(words).into_iter(), leaf);
+                *row = blocks::sum(linear, places.into_iter(), leaf);
             }
         }
     }
@@ -196,19 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_of_the_stream_belongs_to_one_place_at_most() {
-        let mut owners = vec![];
-        for bit in 0..64 * PLACE_WORDS {
-            let mut words = [0; PLACE_WORDS];
+    fn every_bit_of_the_stream_belongs_to_one_place() {
+        for bit in 0..64 * PAIR_WORDS {
+            let mut words = [0; PAIR_WORDS];
             words[bit / 64] = 1 << (bit % 64);
-            let found = places(&words);
-            let named: Vec<usize> = (0..PLACES).filter(|&i| found[i] != 0).collect();
-            assert!(named.len() <= 1);
-            owners.extend(named.iter().map(|&i| (i, found[i])));
+            let mut expected = [0; 2 * PLACES];
+            expected[bit / 16] = 1 << (bit % 16);
+            assert_eq!(places(&words).as_flattened(), expected);
         }
-        owners.sort_unstable();
-        let all = (0..PLACES).flat_map(|i| (0..FIELD).map(move |bit| (i, 1 << bit)));
-        assert_eq!(owners, all.collect::<Vec<_>>());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod fixed_sums;
 mod gates;
 mod halves;
 mod lattice;
+mod lifts;
 mod link;
 mod masks;
 mod ot;
@@ -44,6 +45,8 @@ mod _kernels {
     #[pymodule_export]
     use super::lattice::BfvRing;
     #[pymodule_export]
+    use super::lifts::{lift_give, lift_send, lift_sums, lift_take};
+    #[pymodule_export]
     use super::link::{Link, LinkEnded, LinkIdentity, LinkListener, LinkRelay};
     #[pymodule_export]
     use super::masks::RlwePads;
@@ -53,9 +56,7 @@ mod _kernels {
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
     #[pymodule_export]
-    use super::private_bits::{
-        lift_give, lift_send, lift_sums, lift_take, multiplex_give, multiplex_send, multiplex_take,
-    };
+    use super::private_bits::{multiplex_give, multiplex_send, multiplex_take};
     #[pymodule_export]
     use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};
     #[pymodule_export]

@@ -6,6 +6,7 @@ pub mod forest;
 pub mod gates;
 pub mod halves;
 pub mod histogram;
+pub mod lifts;
 pub mod matrix;
 pub mod prg;
 pub mod private_bits;

@@ -3,10 +3,10 @@
 //! and m_c at the receiver. y + m0 - m1 is sent; c times it, plus m_c, is one share of c y and -m0
 //! the other. Where the bit is not c ("flipped") both change the sign and the sender adds y.
 //!
-//! Bits are bytes 0 or 1, or packed. They become masks of all ones or none: nothing branches.
+//! Bits are bytes 0 or 1. They become masks of all ones or none: nothing branches.
 
 use crate::simd::path::{Path, dispatched};
-use crate::words::{bits as packing, slices};
+use crate::words::bits as packing;
 
 /// -x where the mask is all ones, x where it is zero.
 #[inline(always)]
@@ -18,16 +18,6 @@ fn negated(x: u64, mask: u64) -> u64 {
 #[inline(always)]
 fn mask(bit: u64) -> u64 {
     bit.wrapping_neg()
-}
-
-/// Calls `each` with the number of an element and its bit.
-#[inline(always)]
-fn each_bit(count: usize, packed: &[u64], mut each: impl FnMut(usize, u64)) {
-    for (block, &word) in packed.iter().enumerate() {
-        for i in 0..64.min(count - 64 * block) {
-            each(64 * block + i, word >> i & 1);
-        }
-    }
 }
 
 dispatched! {
@@ -71,43 +61,6 @@ dispatched! {
             *share = share.wrapping_add(negated(part, mask(u64::from(choice ^ bit))));
         }
     }
-
-    /// m0 - m1 + y for words y that are bits, packed.
-    pub fn corrections(zero: &[u64], one: &[u64], bits: &[u64], out: &mut [u64]) {
-        each_bit(out.len(), bits, |i, bit| {
-            out[i] = zero[i].wrapping_sub(one[i]).wrapping_add(bit);
-        });
-    }
-
-    /// The sender's share of b y for a bit y: of m0, in place.
-    pub fn given_bits(bits: &[u64], flips: &[u64], out: &mut [u64]) {
-        for (block, (&bits, &flips)) in bits.iter().zip(flips).enumerate() {
-            for i in 0..64.min(out.len() - 64 * block) {
-                let flip = mask(flips >> i & 1);
-                let zero = &mut out[64 * block + i];
-                *zero = negated(*zero, !flip).wrapping_add(bits >> i & 1 & flip);
-            }
-        }
-    }
-
-    /// The receiver's share of b y: of what has come, in place.
-    pub fn taken_bits(chosen: &[u64], choices: &[u64], flips: &[u64], out: &mut [u64]) {
-        for (block, (&choices, &flips)) in choices.iter().zip(flips).enumerate() {
-            for i in 0..64.min(out.len() - 64 * block) {
-                let place = 64 * block + i;
-                let part = chosen[place].wrapping_add(out[place] & mask(choices >> i & 1));
-                out[place] = negated(part, mask(flips >> i & 1));
-            }
-        }
-    }
-
-    /// Adds weight (x - 2 z), for a share x of a bit, packed, and z of both shares' product.
-    pub fn lift(products: &[u64], bits: &[u64], weight: u64, sum: &mut [u64]) {
-        each_bit(sum.len(), bits, |i, bit| {
-            let part = bit.wrapping_sub(products[i] << 1);
-            sum[i] = sum[i].wrapping_add(part.wrapping_mul(weight));
-        });
-    }
 }
 
 /// The message of a party in `multiplex_apart`: flips of its `bits`, packed and filled up, then its
@@ -148,35 +101,15 @@ pub fn apart_came(
     take(Path::best(), chosen, 0, &received, &own, bits, kept);
 }
 
-/// The low bits of the sender's corrections, as slices.
-pub fn sliced_corrections(
-    path: Path,
-    messages: [&[u64]; 2],
-    bits: &[u64],
-    width: usize,
-    out: &mut [u64],
-) {
-    let mut words = vec![0; messages[0].len()];
-    corrections(path, messages[0], messages[1], bits, &mut words);
-    slices::to_slices(path, &words, width, out);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::bits::pack_bits;
     use crate::words::prg::drawn;
 
     const COUNT: usize = 203;
 
     fn flags(key: u8) -> Vec<u8> {
         drawn(key, COUNT).iter().map(|word| (word & 1) as u8).collect()
-    }
-
-    fn packed(flags: &[u8]) -> Vec<u64> {
-        let mut words = vec![0; flags.len().div_ceil(64)];
-        pack_bits(flags, &mut words);
-        words
     }
 
     fn chosen(zero: &[u64], one: &[u64], choices: &[u8]) -> Vec<u64> {
@@ -200,38 +133,6 @@ mod tests {
                 for i in 0..COUNT {
                     let sum = given[i].wrapping_add(taken[i]).wrapping_sub(before[i]);
                     assert_eq!(sum, words[i] * u64::from(bits[i]), "{}", path.name());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn shares_add_up_to_products_of_bits_and_lift_them_on_every_path() {
-        let [zero, one] = [1, 2].map(|key| drawn(key, COUNT));
-        let [choices, mine, theirs] = [5, 6, 7].map(flags);
-        let flips: Vec<u8> = choices.iter().zip(&mine).map(|(a, b)| a ^ b).collect();
-        let (flips, own) = (packed(&flips), [packed(&mine), packed(&theirs)]);
-        for path in Path::available() {
-            for width in [1, 9, 64] {
-                let mut sent = vec![0; width * own[1].len()];
-                sliced_corrections(path, [&zero, &one], &own[1], width, &mut sent);
-                let mut taken = vec![0; COUNT];
-                slices::from_slices(path, &sent, width, &mut taken);
-                let known = chosen(&zero, &one, &choices);
-                taken_bits(path, &known, &packed(&choices), &flips, &mut taken);
-                let mut given = zero.clone();
-                given_bits(path, &own[1], &flips, &mut given);
-                let mut sums = [vec![3; COUNT], vec![4; COUNT]];
-                for ((sum, bits), products) in sums.iter_mut().zip(&own).zip([&taken, &given]) {
-                    lift(path, products, bits, 5, sum);
-                }
-                for i in 0..COUNT {
-                    let low = u64::MAX >> (64 - width);
-                    let both = u64::from(mine[i] & theirs[i]);
-                    assert_eq!(given[i].wrapping_add(taken[i]) & low, both, "{}", path.name());
-                    let lifted = sums[0][i].wrapping_add(sums[1][i]);
-                    let expected = 7 + 5 * u64::from(mine[i] ^ theirs[i]);
-                    assert_eq!(lifted & low, expected & low, "{}", path.name());
                 }
             }
         }

@@ -19,6 +19,7 @@ from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
+from securexgb.correlations.slices import SlicedTransfers
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.estimating.trial import begun
@@ -44,7 +45,7 @@ SECONDS_A_KEY = 4.0e-6
 SECONDS_A_CALL = 1.0e-3
 """Of a head, for a question to all of its shards, beside its bytes: docs/cluster.md."""
 SECONDS_A_POOL = 0.009
-"""Of a party, for both directions: 638,464 transfers each, stretched and hashed."""
+"""Of a party, for both directions: 628,736 transfers each, stretched and hashed."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),
@@ -127,6 +128,8 @@ def price(kind: Kind[Any]) -> float:
             return 0.023e-6
         case Transfers():
             return 0.008e-6
+        case SlicedTransfers():
+            return 0.5e-6
     raise LookupError(f"no price was measured for {kind.name}")
 
 

@@ -4,11 +4,10 @@ A bit shared as b0 ^ b1 is the integer b0 + b1 - 2 b0 b1, each summand known to 
 product of private bits. Where the bit weighs 2^j and the sum is wanted modulo 2^R, the
 product is wanted modulo 2^(R-1-j) only, and the bits of a number take half the words (the
 observation of ABY). The product is one oblivious transfer: the receiver's bit b chooses, the
-sender's bit a is the word (``mpc.multiplex``): of a random transfer, messages m0, m1 and choice c
-with m_c, the receiver sends d = b ^ c and the sender t = a - (m1 - m0), at once; c t + m_c and
--m0 are shares of a c, and where d is set a b = a - a c. Every other bit goes in the
-other direction. Messages have the fewest bits that transfers come in: a dealer's corrections are
-as long.
+sender's bit a is the word. Of a random transfer, messages m0, m1 and choice c with m_c, the
+receiver sends b ^ c and the sender m1 - m0 - a, at once. Every other bit goes in the other
+direction. All of it is done in slices (``kernels/src/words/lifts.rs``): a bit of 64 products is a
+word, messages have no more bits than are wanted, and a sum takes a few operations for 64 elements.
 
 A number below 2^(R-1), shared modulo 2^R by words in [0, 2^R), is brought to the whole ring
 exactly: the words add up past 2^R if and only if one of them has its top bit (were it only
@@ -24,11 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import to_slices, unpack_bits, words_per
+from securexgb.arith.bits import from_slices, in_turn, stacked, to_slices, unpack_bits, words_per
 from securexgb.correlations.counting import Budget
-from securexgb.correlations.transfers import Transfers, transfer_bits
+from securexgb.correlations.slices import ReceivedSlices, SentSlices, SlicedTransfers
+from securexgb.correlations.source import take_ends
 from securexgb.mpc.compare import signed
-from securexgb.mpc.multiplex import transfers
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
@@ -61,13 +60,13 @@ def products_cost(precisions: Sequence[int], words: int) -> Cost:
     """Cost of ``private_products`` for rows of so many words."""
     to_label, to_feature = precisions[::2], precisions[1::2]
     drawn = Counter(
-        Transfers(transfer_bits(precision), 1 - row % 2) for row, precision in enumerate(precisions)
+        SlicedTransfers.at_least(precision, 1 - row % 2) for row, precision in enumerate(precisions)
     )
     return Cost(
         rounds=1,
         label_words=words * (len(to_label) + sum(to_feature)),
         feature_words=words * (len(to_feature) + sum(to_label)),
-        correlations=Budget({kind: 64 * words * rows for kind, rows in drawn.items()}),
+        correlations=Budget({kind: words * rows for kind, rows in drawn.items()}),
     )
 
 
@@ -107,10 +106,10 @@ def lift_numbers(
     """
     own = np.ascontiguousarray(bits.words)
     precisions, wraps = _precisions(numbers)
-    products = _whole_products(party, own, precisions, bits.count)
+    products = _negated_products(party, own, precisions, bits.count)
     weights = np.array([weight for number in numbers for weight in number.weights], np.uint64)
-    runs = [len(number.weights) for number in numbers]
-    sums = _kernels.lift_sums(products, own, weights, runs)[:, : bits.count]
+    runs, widths = zip(*[(len(n.weights), n.width + 1) for n in numbers], strict=True)
+    sums = _kernels.lift_sums(products, own, precisions, weights, runs, widths)[:, : bits.count]
     return Shared(_widened(party, sums, wraps) if whole else sums)
 
 
@@ -153,49 +152,61 @@ def private_products(party: Party, own: Words, precisions: Sequence[int], count:
 
     ``own``: this party's bits, packed (rows, words). The label party receives in even rows.
     """
-    return _whole_products(party, own, precisions, count)[:, :count]
+    negated = _negated_products(party, own, precisions, count)
+    ends = words_per(count) * np.cumsum(precisions)
+    parts = zip(np.split(negated, ends[:-1]), precisions, strict=True)
+    none = np.uint64(0)
+    return np.stack([none - from_slices(part.reshape(p, -1), count) for part, p in parts])
 
 
-def _whole_products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
-    """The same for whole words of bits, of which those past ``count`` have no meaning."""
+def _negated_products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
+    """Shares of minus the products of both parties' bits, in slices: precisions[k] lines of words
+    of row k, one row after the other."""
     rows, words = range(len(precisions)), words_per(count)
-    padded = 64 * words
     received, sent = rows[party.rank :: 2], rows[1 - party.rank :: 2]
-    ends = _ends(party, precisions, words)
-    result = np.empty((len(rows), padded), np.uint64)
-    choices = np.array([ends[row][0] for row in received], np.uint64).reshape(-1)
-    flips = fill_up(party, own[received] ^ choices.reshape(len(received), words), count)
-    message = [flips.reshape(-1)]
-    for row in sent:
-        zero, one = ends[row]
-        message.append(_kernels.lift_send(zero, one, own[row], precisions[row]).reshape(-1))
-    asked, expected = words * len(sent), words * sum(precisions[row] for row in received)
-    theirs = party.exchange(np.concatenate(message), expect=asked + expected)
+    receiving, sending = _ends(party, precisions, words)
+    flips = own[received].reshape(len(received), words)
+    if received:
+        flips = fill_up(party, flips ^ stacked([receiving[row].choices for row in received]), count)
+    sizes = [words * precision for precision in precisions]
+    message = np.empty(flips.size + sum([sizes[row] for row in sent]), np.uint64)
+    message[: flips.size] = flips.reshape(-1)
+    masked = in_turn(message[flips.size :], [sizes[row] for row in sent])
+    for row, out in zip(sent, masked, strict=True):
+        _kernels.lift_send(sending[row].zero, sending[row].one, own[row], out)
+    asked, due = words * len(sent), [sizes[row] for row in received]
+    theirs = party.exchange(message, expect=asked + sum(due))
+    result = np.empty(sum(sizes), np.uint64)
+    shares = list(in_turn(result, sizes))
     for row, flip in zip(sent, theirs[:asked].reshape(len(sent), words), strict=True):
-        result[row] = _kernels.lift_give(ends[row][0], own[row], flip)
-    corrections, at = theirs[asked:].reshape(-1, words), 0
-    for row, flip in zip(received, flips, strict=True):
-        choice, chosen = ends[row]
-        taken = corrections[at : at + precisions[row]]
-        result[row] = _kernels.lift_take(chosen, taken, choice, flip)
-        at += precisions[row]
+        _kernels.lift_give(sending[row].zero, own[row], flip, shares[row])
+    for row, flip, came in zip(received, flips, in_turn(theirs[asked:], due), strict=True):
+        end = receiving[row]
+        _kernels.lift_take(end.chosen, came, end.choices, flip, shares[row])
     return result
 
 
-def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tuple[Words, Words]]:
-    """Random transfers by row, of few bits: choices and what they chose, or both messages."""
-    ends: dict[int, tuple[Words, Words]] = {}
-    widths = [transfer_bits(precision) for precision in precisions]
-    for bits in sorted(set(widths)):
-        rows = [row for row, width in enumerate(widths) if width == bits]
+def _ends(
+    party: Party, precisions: Sequence[int], words: int
+) -> tuple[dict[int, ReceivedSlices], dict[int, SentSlices]]:
+    """Random transfers by row, with as many slices as are wanted: what this party receives and
+    what it sends. The label party's receiving ones are always drawn first."""
+    receiving, sending = dict[int, ReceivedSlices](), dict[int, SentSlices]()
+    widths = [SlicedTransfers.at_least(precision, 0).width for precision in precisions]
+    for width in sorted(set(widths)):
+        rows = [row for row, own in enumerate(widths) if own == width]
         own = [row for row in rows if row % 2 == party.rank]
         other = [row for row in rows if row % 2 != party.rank]
-        receiver, sender = transfers(party, 64 * words * len(own), 64 * words * len(other), bits)
-        ends |= _by_row(own, receiver.choices, receiver.chosen)
-        ends |= _by_row(other, sender.zero, sender.one)
-    return ends
-
-
-def _by_row(rows: list[int], first: Words, second: Words) -> dict[int, tuple[Words, Words]]:
-    pairs = (array.reshape(len(rows), array.size // max(len(rows), 1)) for array in (first, second))
-    return dict(zip(rows, zip(*pairs, strict=True), strict=True))
+        kinds = SlicedTransfers(width, 1), SlicedTransfers(width, 0)
+        sent, received = take_ends(
+            party.source, party.rank, kinds, words * len(other), words * len(own)
+        )
+        for place, row in enumerate(own):
+            part = slice(place * words, (place + 1) * words)
+            chosen = received.chosen[: precisions[row], part]
+            receiving[row] = ReceivedSlices(received.choices[part], chosen)
+        for place, row in enumerate(other):
+            part = slice(place * words, (place + 1) * words)
+            zero, one = sent.zero[: precisions[row], part], sent.one[: precisions[row], part]
+            sending[row] = SentSlices(zero, one)
+    return receiving, sending

@@ -19,6 +19,7 @@ from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
+from securexgb.correlations.slices import SlicedTransfers
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.offline import oblivious_transfer as ot
@@ -196,6 +197,8 @@ def make(transfers: TransferTraffic, kind: Kind[Any], count: int) -> None:
             transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))
         case Gates():
             transfers.transfer(count, count)
+        case SlicedTransfers():
+            transfers.transfer(*((count, 0) if kind.sender == 0 else (0, count)))
         case DigitTransfers():
             words = DIGIT * count
             transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))

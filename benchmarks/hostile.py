@@ -64,7 +64,7 @@ def frame(kind: int, number: int, total: int, tag: bytes, payload: bytes, stream
 
 def pieces(total: int, stream: int, tag: bytes = b"wrong") -> Iterator[bytes]:
     """A message of so many bytes, whole."""
-    chunk = bytes(plain.CHUNK_BYTES)
+    chunk = bytes(plain.LATER_CHUNK_BYTES if stream else plain.CHUNK_BYTES)
     first = 0 if stream else 1
     for number, at in enumerate(range(0, total, len(chunk))):
         payload = chunk[: min(len(chunk), total - at)]

@@ -21,6 +21,8 @@ PACKET = 1448
 HEADERS = 90
 """Payload of a packet, and what Ethernet, IP and TCP add to it, in bytes."""
 _BUFFER_SECONDS = 0.02
+_SOCKET_BYTES = 1 << 16
+"""Of what is not read: the system would keep megabytes, where a link has nothing."""
 _SLICE_SECONDS = 0.0005
 _IDLE_SECONDS = 1.0
 _REACH_SECONDS = 30.0
@@ -124,8 +126,14 @@ def _reach(target: int) -> socket.socket | None:
     """A connection to the port; waits for somebody to listen there, as a caller would."""
     give_up = time.monotonic() + _REACH_SECONDS
     while time.monotonic() < give_up:
-        with contextlib.suppress(ConnectionRefusedError):
-            return socket.create_connection(("127.0.0.1", target))
+        far = socket.socket()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
+        try:
+            far.connect(("127.0.0.1", target))
+        except ConnectionRefusedError:
+            far.close()
+        else:
+            return far
         time.sleep(0.02)
     return None
 
@@ -136,6 +144,7 @@ def main() -> None:
     shape = float(megabits), float(milliseconds)
     lines = _Line(*shape), _Line(*shape)
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
         sys.stdout.write(f"{server.getsockname()[1]}\n")
         sys.stdout.flush()
         _serve(server, int(target), lines)

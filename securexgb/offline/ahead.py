@@ -131,8 +131,12 @@ class Prefetched(ABC, Generic[P]):
     def ahead(self, need: int) -> int:
         """How much is wanted ahead where so much is needed in all."""
 
-    def begin_tree(self, remaining: int) -> None:
-        """Expect that the ``remaining`` trees take like the last one, once there was one."""
+    def within_tree(self) -> None:
+        """Nothing was taken before the tree that goes on now."""
+        self._before = 0
+
+    def expect(self, remaining: int) -> None:
+        """A tree begins: expect that the ``remaining`` ones take like the last, where there was one."""
         if self._before is not None:
             self.a_tree = self.taken - self._before
             self.expected = self.taken + remaining * self.a_tree
@@ -142,12 +146,23 @@ class Prefetched(ABC, Generic[P]):
         """Requests (start, size) to make now, before ``count`` are taken, if they are worth it."""
         need = self.taken + count
         ahead = self.ahead(need)
+        goal = self._goal(need, ahead)
+        if self.requested >= need and goal - self.requested < self.worth_asking(ahead):
+            return []
+        return self._up_to(goal)
+
+    def top_up(self) -> list[tuple[int, int]]:
+        """Requests to make now, at the beginning of a tree: all that it will take, if it is like
+        the last one, so that nothing of it stands behind what the next one will take."""
+        return self._up_to(self._goal(self.taken, self.a_tree and self.ahead(self.taken)))
+
+    def _goal(self, need: int, ahead: int) -> int:
         goal = need + ahead
         if self.expected is not None:
             goal = max(need, min(goal, self.expected))
-        goal -= goal % self._unit
-        if self.requested >= need and goal - self.requested < self.worth_asking(ahead):
-            return []
+        return goal - goal % self._unit
+
+    def _up_to(self, goal: int) -> list[tuple[int, int]]:
         starts = range(self.requested, goal, self._step)
         self.requested = max(goal, self.requested)
         return [(start, min(self._step, goal - start)) for start in starts]

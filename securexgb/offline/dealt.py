@@ -92,7 +92,7 @@ class DealerClient(Dealer):
 
     def begin_tree(self, remaining: int) -> None:
         for buffer in self._buffers.values():
-            buffer.begin_tree(remaining)
+            buffer.expect(remaining)
 
     def close(self) -> None:
         """Leave the session."""

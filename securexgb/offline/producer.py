@@ -10,8 +10,8 @@ the other, exchanging messages with the other party's like thread on their strea
 How far it has come does not matter to anybody but a taker who has to wait.
 
 How far ahead: a quarter of what was taken so far of a kind; from the second tree on what the last
-tree took, and nothing beyond what the trees to come will take if they are like it; never more than
-``MOST_TILES``. So the buffers are bounded, and little is made in vain.
+tree took, ordered as a tree begins, and nothing beyond what the trees to come will take if they are
+like it; never more than ``MOST_TILES``. So the buffers are bounded, and little is made in vain.
 
 An error ends the production; whoever takes next gets it.
 """
@@ -158,6 +158,11 @@ class PrefetchQueue(Prefetched[P]):
         self._producer.wait(lambda: self.has(count))
         return self.next(count)
 
+    def begin_tree(self, remaining: int) -> None:
+        """See ``expect``; and have made what such a tree takes."""
+        self.expect(remaining)
+        self._have_made(self.top_up())
+
     def ahead(self, need: int) -> int:
         usual = min(need // PART if self.expected is None else self.a_tree, self._most)
         return max(usual, self._stock)
@@ -167,7 +172,10 @@ class PrefetchQueue(Prefetched[P]):
         return min(ahead // 2, self._tile) if self._stock else ahead // 2
 
     def _order(self, count: int) -> None:
-        for _, size in self.ask(count):
+        self._have_made(self.ask(count))
+
+    def _have_made(self, requests: list[tuple[int, int]]) -> None:
+        for _, size in requests:
             self._producer.order(partial(self._produce, size))
 
     def _produce(self, size: int) -> None:

@@ -96,6 +96,7 @@ class TwoPartySource:
         self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
         self._kept: list[tuple[PrefetchQueue[Any], Supply[Any], int]] = []
+        self._has_begun = False  # the first tree
 
     @property
     def account(self) -> Account:
@@ -141,6 +142,7 @@ class TwoPartySource:
         self.producer.order(partial(self._transfers.prepare, words, words))
 
     def begin_tree(self, remaining: int) -> None:
+        self._has_begun = True
         for queue in self._queues.values():
             queue.begin_tree(remaining)
 
@@ -154,6 +156,8 @@ class TwoPartySource:
             queue = PrefetchQueue(
                 self.producer, partial(self._make, made), tile_of(made), made.block
             )
+            if self._has_begun:
+                queue.within_tree()
             self._queues[made] = queue
             self._supplies[made] = Supply(queue.draw, made.grain, made.block)
         found: Supply[P] = self._supplies[made]

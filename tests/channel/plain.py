@@ -21,7 +21,8 @@ from securexgb.channel.keys import Credentials
 
 HELLO, DATA, MORE, HEARTBEAT, ERROR, BYE, CREDIT = range(1, 8)
 FRAME_BYTES = 1 << 20
-CHUNK_BYTES = FRAME_BYTES - 29 - 1024
+CHUNK_BYTES, LATER_CHUNK_BYTES = FRAME_BYTES - 29 - 1024, 1 << 15
+"""Payload of a frame of stream 0, and of the others."""
 _LINK = "/securexgb.v1.ChannelService/Link"
 
 

@@ -26,6 +26,7 @@ from tests.channel.plain import (
     FRAME_BYTES,
     HEARTBEAT,
     HELLO,
+    LATER_CHUNK_BYTES,
     MORE,
     PlainPeer,
     answering,
@@ -118,14 +119,15 @@ def test_messages_of_any_length_pass(sides: Sides, size: int) -> None:
 
 
 def test_credits_tell_what_was_taken(sides: Sides) -> None:
-    size = CHUNK_BYTES
+    size = LATER_CHUNK_BYTES
     with called(sides) as (channel, plain):
-        for number in range(20):
+        for number in range(40):
             plain.send(encode(DATA, number, size, b"t", bytes(size), 1))
             channel.stream("offline").receive("t", MESSAGE_BYTES)
         frame = plain.next()
         assert (frame.kind, frame.sequence, frame.stream) == (CREDIT, 0, 1)
-        assert frame.message_bytes == size + KEPT_BYTES
+        counted = size + KEPT_BYTES
+        assert frame.message_bytes == -(-FRAME_BYTES // counted) * counted
 
 
 @pytest.mark.parametrize("awaited", [False, True])
@@ -133,11 +135,11 @@ def test_no_more_is_kept_than_there_is_room_for_and_than_is_awaited(
     sides: Sides, awaited: bool
 ) -> None:
     """Pieces of a message of 4 GiB: refused with the first one, or where the window is full."""
-    stream = 0 if awaited else 1
+    stream, piece = (0, bytes(CHUNK_BYTES)) if awaited else (1, bytes(LATER_CHUNK_BYTES))
     with called(sides) as (channel, plain):
-        plain.send(encode(DATA, 1 - stream, 4 << 30, b"a#1", bytes(CHUNK_BYTES), stream))
-        for number in range(2 - stream, 70):
-            plain.send(encode(MORE, number, 0, b"", bytes(CHUNK_BYTES), stream))
+        plain.send(encode(DATA, 1 - stream, 4 << 30, b"a#1", piece, stream))
+        for number in range(2 - stream, 70 * FRAME_BYTES // len(piece)):
+            plain.send(encode(MORE, number, 0, b"", piece, stream))
         error = ProtocolDesync if awaited else MalformedFrame
         with pytest.raises(error, match="32 are due" if awaited else "more arrived than"):
             channel.receive("a#1", 32)
@@ -152,6 +154,7 @@ OUT_OF_PLACE = [
     [encode(MORE, 1, 0, b"", b"")],
     [encode(DATA, 1, 5, b"", b"1234")],
     [encode(DATA, 1, 1 << 40, b"", bytes(CHUNK_BYTES))],
+    [encode(DATA, 0, CHUNK_BYTES, b"", bytes(CHUNK_BYTES), 1)],
     [LONG, encode(BYE, 2, 0, b"", b"")],
     [LONG, encode(MORE, 2, 0, b"", b"12")],
     [encode(HEARTBEAT, 0, 0, b"", b"x")],

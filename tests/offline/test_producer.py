@@ -91,6 +91,20 @@ def test_nothing_is_made_beyond_the_last_tree(producer: Producer) -> None:
     assert part.numbers.shape == (2, size) == (2, 128)
 
 
+def test_all_that_a_tree_takes_is_ordered_as_it_begins(producer: Producer) -> None:
+    late = PrefetchQueue(producer, Counter(), TILE)
+    for left in (3, 2, 1):
+        if left == 3:
+            late.within_tree()  # it is first taken of in the first tree
+        else:
+            late.begin_tree(left)
+            assert late.requested - late.taken == 64 * 47
+        before = late.requested
+        for count in (64 * 7, 64 * 40):
+            late.draw(0, count)
+    assert late.requested == before  # of the last tree nothing had to be ordered any more
+
+
 def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
     """However fast the other side's thread is: the same tiles."""
     rng = np.random.default_rng(0)

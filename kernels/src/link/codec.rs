@@ -5,7 +5,7 @@ use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 const FIRST_BYTES: usize = 8 << 10;
-const YIELD_BYTES: usize = 256 << 10;
+const YIELD_BYTES: usize = 32 << 10;
 
 /// Bytes in, bytes out.
 #[derive(Clone, Copy, Default)]

@@ -11,7 +11,9 @@ use super::end::End;
 use super::frame::FRAME_BYTES;
 use super::outgoing::Outgoing;
 use super::tls::{ALPN, Identity, Pin, cause};
-use super::{HTTP_FRAME_BYTES, LINK, Link, WINDOW_BYTES, explain, pump, run_until};
+use super::{
+    HTTP_FRAME_BYTES, LINK, Link, WAITING_BYTES, WINDOW_BYTES, explain, prompt, pump, run_until,
+};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -154,7 +156,7 @@ async fn greet(
         Ok(plain) => plain.map_err(nobody)?,
         Err(_) => return Err(nobody(io::ErrorKind::TimedOut.into())),
     };
-    plain.set_nodelay(true).map_err(nobody)?;
+    prompt(&plain).map_err(nobody)?;
     let shaking = deadline.min(Instant::now() + SHAKE.min(address.within / 4));
     let shaken = timeout_at(shaking, connector.connect(name.clone(), plain)).await;
     let mut tls = shaken.map_err(silent)?.map_err(|error| met(&error, pin))?;
@@ -209,6 +211,7 @@ async fn call(tls: TlsStream<TcpStream>, address: &Address, end: Arc<End>) {
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .max_frame_size(HTTP_FRAME_BYTES)
+        .max_send_buf_size(WAITING_BYTES)
         .handshake(TokioIo::new(tls))
         .await;
     let Ok((sender, connection)) = shaken else { return };

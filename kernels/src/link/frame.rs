@@ -24,9 +24,16 @@ const HEAD_BYTES: usize = 24;
 const TAIL_BYTES: usize = 3;
 const STREAM_BYTES: usize = 2;
 const OVERHEAD: usize = HEAD_BYTES + TAIL_BYTES + STREAM_BYTES;
-/// Payload bytes in one frame.
+/// Payload bytes in one frame of the first stream.
 pub const CHUNK_BYTES: usize = FRAME_BYTES - OVERHEAD - TAG_BYTES;
+/// Payload bytes in one frame of a later stream: the first one waits for a frame that is under way.
+pub const LATER_CHUNK_BYTES: usize = 1 << 15;
 const MORE_BIT: u8 = 0x80;
+
+/// Payload bytes in one frame of a stream.
+pub fn chunk_bytes(stream: usize) -> usize {
+    if stream == 0 { CHUNK_BYTES } else { LATER_CHUNK_BYTES }
+}
 
 /// What arrived is none of our frames, or stands in the wrong place; says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,7 +280,9 @@ impl StreamReader {
 
     fn begin(&mut self, frame: &Frame) -> Result<Heard, Malformed> {
         let (total, here) = (frame.message_bytes, frame.payload.len());
-        if total > MESSAGE_BYTES || here as u64 != total.min(CHUNK_BYTES as u64) {
+        if total > MESSAGE_BYTES
+            || here as u64 != total.min(chunk_bytes(frame.stream.into()) as u64)
+        {
             return malformed(format!(
                 "a message of {total} bytes arrived with {here} in its first frame"
             ));
@@ -290,7 +299,9 @@ impl StreamReader {
 
     fn go_on(&mut self, frame: &Frame) -> Result<Heard, Malformed> {
         let mut begun = self.begun.take().expect("checked by the caller");
-        if frame.payload.len() != (begun.total - begun.parts.len()).min(CHUNK_BYTES) {
+        if frame.payload.len()
+            != (begun.total - begun.parts.len()).min(chunk_bytes(frame.stream.into()))
+        {
             return malformed("a piece of a message arrived that is too short or too long");
         }
         begun.parts.extend_from_slice(frame.payload);

@@ -12,7 +12,9 @@ use super::frame::FRAME_BYTES;
 use super::outgoing::Outgoing;
 use super::tls::{ALPN, Identity, Pin, Unusable, cause};
 use super::unknown::Unknown;
-use super::{HTTP_FRAME_BYTES, LINK, Link, WINDOW_BYTES, health, pump, run_until};
+use super::{
+    HTTP_FRAME_BYTES, LINK, Link, WAITING_BYTES, WINDOW_BYTES, health, prompt, pump, run_until,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -180,7 +182,7 @@ async fn accept(socket: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shar
 /// One handshake. Only what shows another certificate, or refuses this side's as a party does, is
 /// remembered: whoever scans ports says nothing of certificates.
 async fn shake(plain: TcpStream, config: Arc<ServerConfig>, shared: Arc<Shared>) {
-    if plain.set_nodelay(true).is_err() {
+    if prompt(&plain).is_err() {
         return;
     }
     let shaking = async {
@@ -216,6 +218,7 @@ async fn serve(tls: TlsStream<TcpStream>, shared: Arc<Shared>) {
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_frame_size(HTTP_FRAME_BYTES)
+            .max_send_buf_size(WAITING_BYTES)
             .max_concurrent_streams(MOST_CALLS)
             .max_header_list_size(MOST_HEADER_BYTES)
             .serve_connection(TokioIo::new(tls), service)

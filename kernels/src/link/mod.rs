@@ -24,9 +24,12 @@ mod tests;
 
 use end::{End, Ending, STREAMS};
 use frame::Reader;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// The path of the one call.
@@ -35,6 +38,10 @@ pub const LINK: &str = "/securexgb.v1.ChannelService/Link";
 pub const WINDOW_BYTES: u32 = 16 << 20;
 /// What HTTP/2 calls a frame is of the size of ours, so that one of ours is cut in few.
 pub const HTTP_FRAME_BYTES: u32 = 1 << 20;
+
+/// So much waits below the streams to be sent, in HTTP/2 and again in the socket: what has left a
+/// stream goes before all that an earlier stream has to say later, whose rounds wait for it.
+pub const WAITING_BYTES: usize = 64 << 10;
 
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -50,6 +57,14 @@ impl Link {
     pub fn hang_up(&self) {
         self.stop.notify_one();
     }
+}
+
+/// Makes a connection send at once what it is given, and ask for no more than it can send soon.
+fn prompt(connection: &TcpStream) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(connection).set_tcp_notsent_lowat(WAITING_BYTES as u32)?;
+    Ok(())
 }
 
 /// Does something when it is dropped: a panic of the link's thread ends links as well.

@@ -1,7 +1,10 @@
 //! Frames and ends without a network: what is written is read, and nothing else is.
 
 use super::end::{End, Ending, STREAMS};
-use super::frame::{CHUNK_BYTES, FRAME_BYTES, Frame, Heard, Kind, Malformed, Reader, set_sequence};
+use super::frame::{
+    CHUNK_BYTES, FRAME_BYTES, Frame, Heard, Kind, LATER_CHUNK_BYTES, Malformed, Reader,
+    chunk_bytes, set_sequence,
+};
 use super::lane::{BUFFER_BYTES, KEPT_BYTES, MOST_PASSED, counted};
 use super::run_until;
 use bytes::Bytes;
@@ -147,6 +150,19 @@ fn a_tag_that_is_too_long_loses_its_end() {
     assert!(longest.encode().len() <= FRAME_BYTES);
 }
 
+#[test]
+fn frames_of_a_later_stream_are_short() {
+    for (stream, size) in [(0, CHUNK_BYTES), (1, LATER_CHUNK_BYTES), (2, LATER_CHUNK_BYTES)] {
+        let payload = vec![0; CHUNK_BYTES];
+        for (count, fits) in [(size, true), (size - 1, false), (CHUNK_BYTES, stream == 0)] {
+            let first = Frame::control(Kind::Data, &payload[..count]);
+            let (sequence, message_bytes) = (u64::from(stream == 0), 1 << 30);
+            let data = Frame { stream, sequence, message_bytes, ..first }.encode();
+            assert_eq!(greeted().feed(&data).is_ok(), fits, "{stream} {count}");
+        }
+    }
+}
+
 fn next_frame(end: &End, ends_call: bool) -> Poll<Option<Bytes>> {
     end.poll_frame(&mut Context::from_waker(Waker::noop()), ends_call)
 }
@@ -199,8 +215,8 @@ fn a_stream_that_nobody_reads_stops_its_sender_and_no_other() {
     let mut readers = (Reader::new(STREAMS), Reader::new(STREAMS));
     a.greet(b"").unwrap();
     b.greet(b"").unwrap();
-    let chunk = vec![0; CHUNK_BYTES];
-    let fits = BUFFER_BYTES as usize / (CHUNK_BYTES + KEPT_BYTES as usize) + 1;
+    let chunk = vec![0; LATER_CHUNK_BYTES];
+    let fits = BUFFER_BYTES as usize / (LATER_CHUNK_BYTES + KEPT_BYTES as usize) + 1;
     for _ in 0..fits {
         send(&a, 1, "much", &chunk);
         carry(&a, &mut readers.0, &b);
@@ -306,15 +322,16 @@ fn a_panic_of_the_link_s_thread_ends_the_link() {
 
 /// A message of so many whole pieces, of which `a` queues as many as it has room for.
 fn send_pieces(a: &End, stream: usize, pieces: usize, tag: &str) -> usize {
-    let payload = vec![0; CHUNK_BYTES];
+    let payload = vec![0; chunk_bytes(stream)];
     assert_eq!(a.begin(stream, AT_ONCE), Ok(Some(())));
-    let total = (pieces * CHUNK_BYTES) as u64;
+    let total = (pieces * chunk_bytes(stream)) as u64;
     let queued = (0..pieces).take_while(|number| {
         let (kind, tag, message_bytes) =
             if *number == 0 { (Kind::Data, tag, total) } else { (Kind::More, "", 0) };
         let control = Frame::control(kind, &payload);
         let mut frame = Frame { tag, message_bytes, stream: stream as u8, ..control }.encode();
-        a.put(stream, &mut frame, counted(CHUNK_BYTES, *number == 0), AT_ONCE) == Ok(Some(()))
+        a.put(stream, &mut frame, counted(chunk_bytes(stream), *number == 0), AT_ONCE)
+            == Ok(Some(()))
     });
     queued.count()
 }
@@ -357,8 +374,8 @@ fn a_message_that_nobody_awaits_stops_at_the_window_and_goes_on_when_awaited() {
 #[test]
 fn who_sends_on_without_room_is_refused() {
     let (a, b, mut of_a, _) = greeted_ends();
-    let (pieces, window) = (130, BUFFER_BYTES as usize / CHUNK_BYTES + 1);
-    let sent = send_pieces(&a, 1, pieces, "long");
+    let window = BUFFER_BYTES as usize / LATER_CHUNK_BYTES;
+    let sent = send_pieces(&a, 1, 2 * window, "long");
     assert_eq!(sent, window);
     carry(&a, &mut of_a, &b);
     let more = Heard::Piece { stream: 1, size: 1, total: 1 << 30, tag: None };

@@ -7,7 +7,7 @@ use super::results::Array;
 use crate::link;
 use crate::link::dial::{Address, Trouble, begin};
 use crate::link::end::Ending;
-use crate::link::frame::{CHUNK_BYTES, Frame, Kind};
+use crate::link::frame::{Frame, Kind, chunk_bytes};
 use crate::link::lane::counted;
 use crate::link::listen::{Cannot, Listener};
 use crate::link::relay::{Relay, Route};
@@ -238,7 +238,7 @@ impl Link {
         let mut message = Begun { end, stream, is_whole: false };
         let mut sent = 0;
         while sent < content.len() || sent == 0 {
-            let piece = &content[sent..content.len().min(sent + CHUNK_BYTES)];
+            let piece = &content[sent..content.len().min(sent + chunk_bytes(stream))];
             let mut frame = Frame::control(Kind::More, piece);
             frame.stream = stream as u8;
             if sent == 0 {

@@ -143,7 +143,7 @@ class _Dealt:
 
     def begin_tree(self, remaining: int) -> None:
         for _, buffer in self._series.values():
-            buffer.begin_tree(remaining)
+            buffer.expect(remaining)
 
     def take(self, counts: Mapping[Kind[Any], int]) -> None:
         for kind, count in counts.items():

@@ -120,6 +120,7 @@ class MadeTraffic:
     def __init__(self) -> None:
         self.transfers = TransferTraffic()
         self._queues: dict[Kind[Any], tuple[Portions, PrefetchQueue[Any]]] = {}
+        self._has_begun = False
 
     def begin_job(self, words: int) -> None:
         """See ``correlations.source``."""
@@ -127,8 +128,11 @@ class MadeTraffic:
 
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""
-        for _, queue in self._queues.values():
-            queue.begin_tree(remaining)
+        self._has_begun = True
+        for kind, (_, queue) in self._queues.items():
+            queue.expect(remaining)
+            for _, size in queue.top_up():
+                make(self.transfers, kind, size)
 
     def take_in_parts(self, counts: Mapping[Kind[Any], int], parts: int) -> None:
         """So many elements of each kind by a tree, an equal part of all kinds with each level: what
@@ -150,6 +154,8 @@ class MadeTraffic:
                 made = Transfers(max(kind.bits, WORD), kind.sender)
             if made not in self._queues:
                 queue = PrefetchQueue[Any](_NOBODY, lambda _: None, tile_of(made), made.block)
+                if self._has_begun:
+                    queue.within_tree()
                 self._queues[made] = Portions(made.block), queue
             portions, queue = self._queues[made]
             for drawn in portions.of(count):

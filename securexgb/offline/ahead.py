@@ -136,7 +136,7 @@ class Prefetched(ABC, Generic[P]):
         self._before = 0
 
     def expect(self, remaining: int) -> None:
-        """A tree begins: expect that the ``remaining`` ones take like the last, where there was one."""
+        """A tree begins: the ``remaining`` ones will take like the last one, if there was one."""
         if self._before is not None:
             self.a_tree = self.taken - self._before
             self.expected = self.taken + remaining * self.a_tree

@@ -72,7 +72,11 @@ PLAN: dict[str, tuple[str, ...]] = {
     "objectives": ("objectives.py",),
     "monotone": ("monotone.py",),
     "exports": ("exports.py",),
-    "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
+    "network": (
+        "network.py",
+        "network.py --work W1 --trees 8",
+        "network.py --work W3 --trees 3",
+    ),
     "memory": ("memory.py",),
     "growth": ("growth.py",),
     "complexity": ("complexity.py",),

@@ -151,10 +151,12 @@ class Prefetched(ABC, Generic[P]):
             return []
         return self._up_to(goal)
 
-    def top_up(self) -> list[tuple[int, int]]:
+    def top_up(self, held: int = 0) -> list[tuple[int, int]]:
         """Requests to make now, at the beginning of a tree: all that it will take, if it is like
-        the last one, so that nothing of it stands behind what the next one will take."""
-        return self._up_to(self._goal(self.taken, self.a_tree and self.ahead(self.taken)))
+        the last one, so that nothing of it stands behind what the next one will take. ``held``: so
+        much was taken for it before, in blocks."""
+        ahead = self.ahead(self.taken) if self.a_tree else 0
+        return self._up_to(self._goal(self.taken, max(0, ahead - held)))
 
     def _goal(self, need: int, ahead: int) -> int:
         goal = need + ahead

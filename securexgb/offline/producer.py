@@ -158,10 +158,10 @@ class PrefetchQueue(Prefetched[P]):
         self._producer.wait(lambda: self.has(count))
         return self.next(count)
 
-    def begin_tree(self, remaining: int) -> None:
-        """See ``expect``; and have made what such a tree takes."""
+    def begin_tree(self, remaining: int, held: int = 0) -> None:
+        """See ``expect``; and have made what such a tree takes, see ``top_up``."""
         self.expect(remaining)
-        self._have_made(self.top_up())
+        self._have_made(self.top_up(held))
 
     def ahead(self, need: int) -> int:
         usual = min(need // PART if self.expected is None else self.a_tree, self._most)

@@ -143,8 +143,8 @@ class TwoPartySource:
 
     def begin_tree(self, remaining: int) -> None:
         self._has_begun = True
-        for queue in self._queues.values():
-            queue.begin_tree(remaining)
+        for kind, queue in self._queues.items():
+            queue.begin_tree(remaining, self._supplies[kind].left)
 
     def close(self) -> None:
         self.products.close()

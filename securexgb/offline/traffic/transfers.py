@@ -129,9 +129,9 @@ class MadeTraffic:
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""
         self._has_begun = True
-        for kind, (_, queue) in self._queues.items():
+        for kind, (portions, queue) in self._queues.items():
             queue.expect(remaining)
-            for _, size in queue.top_up():
+            for _, size in queue.top_up(portions.left):
                 make(self.transfers, kind, size)
 
     def take_in_parts(self, counts: Mapping[Kind[Any], int], parts: int) -> None:
@@ -182,6 +182,11 @@ class Portions:
 
     def __init__(self, unit: int) -> None:
         self._unit, self._block, self._ready = unit, FIRST_BLOCK, 0
+
+    @property
+    def left(self) -> int:
+        """What was drawn and not taken."""
+        return self._ready
 
     def of(self, count: int) -> Iterator[int]:
         """What is drawn for ``count`` elements more."""

@@ -48,11 +48,6 @@ class SlicedTransfers(Directed[SentSlices, ReceivedSlices]):
     use = "transfers"
     elements = 64
 
-    @classmethod
-    def at_least(cls, width: int, sender: int) -> SlicedTransfers:
-        """The narrowest for so many bits, at most 64."""
-        return cls(max(WIDTHS[0], 1 << (width - 1).bit_length()), sender)
-
     @property
     def name(self) -> str:
         return f"slices_{self.width}_from_{self.sender}"

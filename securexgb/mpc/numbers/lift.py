@@ -27,6 +27,7 @@ from securexgb.arith.bits import from_slices, in_turn, stacked, to_slices, unpac
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.slices import ReceivedSlices, SentSlices, SlicedTransfers
 from securexgb.correlations.source import take_ends
+from securexgb.correlations.transfers import transfer_bits
 from securexgb.mpc.compare import signed
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
@@ -60,7 +61,8 @@ def products_cost(precisions: Sequence[int], words: int) -> Cost:
     """Cost of ``private_products`` for rows of so many words."""
     to_label, to_feature = precisions[::2], precisions[1::2]
     drawn = Counter(
-        SlicedTransfers.at_least(precision, 1 - row % 2) for row, precision in enumerate(precisions)
+        SlicedTransfers(transfer_bits(precision), 1 - row % 2)
+        for row, precision in enumerate(precisions)
     )
     return Cost(
         rounds=1,
@@ -153,10 +155,9 @@ def private_products(party: Party, own: Words, precisions: Sequence[int], count:
     ``own``: this party's bits, packed (rows, words). The label party receives in even rows.
     """
     negated = _negated_products(party, own, precisions, count)
-    ends = words_per(count) * np.cumsum(precisions)
-    parts = zip(np.split(negated, ends[:-1]), precisions, strict=True)
-    none = np.uint64(0)
-    return np.stack([none - from_slices(part.reshape(p, -1), count) for part, p in parts])
+    rows = in_turn(negated, [words_per(count) * precision for precision in precisions])
+    parts = zip(rows, precisions, strict=True)
+    return np.stack([-from_slices(row.reshape(p, -1), count) for row, p in parts])
 
 
 def _negated_products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
@@ -192,7 +193,7 @@ def _ends(
     """Random transfers by row, with as many slices as are wanted: what this party receives and
     what it sends. The label party's receiving ones are always drawn first."""
     receiving, sending = dict[int, ReceivedSlices](), dict[int, SentSlices]()
-    widths = [SlicedTransfers.at_least(precision, 0).width for precision in precisions]
+    widths = [transfer_bits(precision) for precision in precisions]
     for width in sorted(set(widths)):
         rows = [row for row, own in enumerate(widths) if own == width]
         own = [row for row in rows if row % 2 == party.rank]

@@ -75,11 +75,15 @@ class TransferTraffic:
         both = zip(self._ends, (label, feature), strict=True)
         self._pass([end.share(words) for end, words in both])
 
+    def transfer_from(self, sender: int, words: int) -> None:
+        """So many words from one side, in one request."""
+        self.transfer(*((words, 0) if sender == 0 else (0, words)))
+
     def transfer_in_tiles(self, sender: int, words: int) -> None:
         """So many words from one side, in requests of bits as ``row_bits`` makes them."""
         while words:
             now = min(words, _BIT_TILE)
-            self.transfer(*((now, 0) if sender == 0 else (0, now)))
+            self.transfer_from(sender, now)
             words -= now
 
     def swap(self, label_bytes: int, feature_bytes: int) -> None:
@@ -204,15 +208,13 @@ def make(transfers: TransferTraffic, kind: Kind[Any], count: int) -> None:
     transfers.kinds[kind] += count
     match kind:
         case Transfers():
-            words = count // WORD
-            transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))
+            transfers.transfer_from(kind.sender, count // WORD)
         case Gates():
             transfers.transfer(count, count)
         case SlicedTransfers():
-            transfers.transfer(*((count, 0) if kind.sender == 0 else (0, count)))
+            transfers.transfer_from(kind.sender, count)
         case DigitTransfers():
-            words = DIGIT * count
-            transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))
+            transfers.transfer_from(kind.sender, DIGIT * count)
         case RandomBits():
             words, half = count // WORD, count // WORD // 2
             transfers.transfer(half, words - half)

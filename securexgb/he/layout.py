@@ -11,10 +11,11 @@ Coefficient v D + c d of s p is the sum of W_(b + c, g d + j) s_(v, g d + j): |j
 cross terms. Summed over groups, k columns make one *summand* with k V wanted coefficients, d apart;
 2^levels summands are packed into one result, number l then lies at offset reversed(l) d / 2^levels.
 
-Large batches take less work for a vector, small ones wait less for the first. So batches start with
-what one tree takes, at least 8 vectors, and go on with 128. A small batch would fill few
-coefficients of a product, and bringing them together is the most work: so k is such that there are
-32. It takes k times as many ciphertexts as one column would, as many as of 32 vectors.
+Large batches take less work for a vector, small ones wait less for the first. A small batch would
+fill few coefficients of a product, and bringing them together is the most work: so k is such that
+there are 32. It takes k times as many ciphertexts as one column would, as many as of 32 vectors. So
+8 vectors take a fifth of the work of 128, but 16 half of it: where a tree takes no more than 8, a
+batch of 8 is made first, and all others have 128, as far as the job takes so many.
 Everything here is public, both sides compute the same.
 """
 
@@ -129,6 +130,11 @@ def messages_of(ciphertexts: int) -> list[int]:
     """Ciphertexts of each message: messages are bounded."""
     full, rest = divmod(ciphertexts, _A_MESSAGE)
     return [_A_MESSAGE] * full + [rest] * (rest > 0)
+
+
+def first_vectors(a_tree: int) -> int:
+    """How many the first batch is made for, where a tree takes so many."""
+    return LEAST_VECTORS if a_tree <= LEAST_VECTORS else MOST_VECTORS
 
 
 def batch_vectors(wanted: int) -> int:

@@ -44,7 +44,7 @@ from securexgb.correlations.kind import Words
 from securexgb.correlations.source import BucketMatrix, PadKeys, PadProducts, SummedMatrix
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import GALOIS_KEY_BYTES, MOST_VECTORS, Layout, batch_vectors
+from securexgb.he.layout import GALOIS_KEY_BYTES, MOST_VECTORS, Layout, batch_vectors, first_vectors
 from securexgb.he.made_matrix import MadeMatrix, Matrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
 from securexgb.offline.homomorphic import Due, HomomorphicProducts, Received, finish
@@ -212,19 +212,19 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
     """One party's end; see ``homomorphic``.
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
-    derived from it. ``batch``: pairs of vectors that are made at first, best those of one
-    tree; public, the same at both sides.
+    derived from it. ``a_tree``: pairs of vectors that one tree takes; public, the same at both
+    sides.
     """
 
     sized = "the homomorphic parameters"
 
     def __init__(
-        self, rank: int, channel: Channel, private: Prg, values_in_job: int, batch: int = 8
+        self, rank: int, channel: Channel, private: Prg, values_in_job: int, a_tree: int = 8
     ) -> None:
         super().__init__(rank, channel, values_in_job)
         self._private = private
         self._vectors_in_job: int | None = None
-        self._batch_vectors = batch
+        self._first = first_vectors(a_tree)
         self._registered = 0
         self._divided: dict[int, Prg] = {}
 
@@ -281,7 +281,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
 
     def _new(self, matrix: BucketMatrix) -> _Matrix:
         precision = pads_precision(matrix, self._values_in_job)
-        return _Matrix(matrix.owner, 2 * matrix.columns, precision, next_batch=self._batch_vectors)
+        return _Matrix(matrix.owner, 2 * matrix.columns, precision, next_batch=self._first)
 
     def _next(self) -> Prg:
         """The stream of the next matrix."""

@@ -94,7 +94,7 @@ class Method:
         lane, bits = channel.stream("products"), self.paillier_bits
         made: PreparedProducts
         if self.he == "bfv":
-            made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, batch=a_tree)
+            made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, a_tree)
         else:
             made = PaillierMatrixProducts(rank, lane, private, VALUES_IN_JOB, bits)
         return ProductsAhead(made, a_tree)

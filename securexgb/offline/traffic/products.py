@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
-from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Layout
+from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, first_vectors
 from securexgb.he.noise import DEGREE, Precision
 from securexgb.offline.matrix_products import _Matrix
 
@@ -32,7 +32,7 @@ class ProductsTraffic:
 
     def __post_init__(self) -> None:
         self._matrices = [
-            _Matrix(owner, 2 * columns, self.precision, next_batch=self.a_tree)
+            _Matrix(owner, 2 * columns, self.precision, next_batch=first_vectors(self.a_tree))
             for owner, columns in enumerate(self.columns)
             if columns
         ]

@@ -6,7 +6,8 @@ one at the lower public position wins. The winner's mark chooses score and paylo
 the winners of all groups go to the next stage. A group of m takes (m - 1) / 2 comparisons a
 candidate, so with three stages the first groups, of which there are most, are small and the last
 one is large: less than three times as many comparisons as there are candidates. Two stages take
-some rounds less and more comparisons: the choice where there are few nodes, see ``stages``.
+some rounds less and more comparisons: the choice where there are few nodes, or where rounds are
+slow, see ``stages``.
 
 The last stage has one entry more, the fallback, whose score the caller names: it wins where no
 other score reaches it, and then nobody else does. A candidate is the best where it has won in its
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.circuits.chains import all_ahead, all_cost, all_wanted
 from securexgb.mpc.compare import blocks_cost, carry_blocks, not_bits, plain_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
@@ -42,9 +44,11 @@ PAYLOAD_BITS = 32
 """The words of a payload count modulo 2 to this power."""
 _LARGEST = 128
 """Groups of the first stages are no larger: the best sizes are far below it."""
-_ROUND_WORTH = 1000
-"""As dear as so many comparisons, which take some millisecond without a dealer; a round takes half
-of one on a fast link, and 40 on a slow one."""
+_ROUND_WORTH = 400
+"""A round is as dear as so many comparisons on a fast link: some tenths of a millisecond without a
+dealer."""
+_COMPARISON_WORDS = 6
+"""One way, of a comparison and of what is made ahead for it; more beside its time."""
 _FIXED_ROUNDS = 5
 """Of a stage, beside those in which its marks are joined: those of a comparison and a choice."""
 
@@ -53,37 +57,42 @@ def _pairs(size: int) -> int:
     return size * (size - 1) // 2
 
 
-def _dear(sizes: Sizes, places: Sizes) -> Sizes:
-    """Comparisons of groups of such sizes at so many places, and what the stage's rounds count."""
+def _dear(sizes: Sizes, places: Sizes, worth: int) -> Sizes:
+    """Comparisons of groups of such sizes at so many places, and what the stage's rounds count, of
+    which each is worth so many."""
     joined = np.frexp(np.maximum(sizes - 2, 0))[1] + 1 >> 1  # in fours: of sizes - 1 bits
-    cost: Sizes = places * (sizes * (sizes - 1) // 2) + _ROUND_WORTH * (_FIXED_ROUNDS + joined)
+    cost: Sizes = places * (sizes * (sizes - 1) // 2) + worth * (_FIXED_ROUNDS + joined)
     return cost
 
 
 @cache
-def stages(nodes: int, candidates: int) -> tuple[int, ...]:
+def stages(nodes: int, candidates: int, round_words: int) -> tuple[int, ...]:
     """Group sizes, stage after stage: the least comparisons and rounds of all nodes together.
 
-    The fallback is in the last one.
+    The fallback is in the last one. ``round_words``: see ``correlations.prices``.
     """
+    worth = _ROUND_WORTH + round_words // _COMPARISON_WORDS
     first = np.arange(2, 1 + min(max(candidates, 2), _LARGEST))[:, None]
     groups = -(-candidates // first)
     second = np.arange(1, 1 + min(int(groups.max()), _LARGEST))
     left = -(-groups // second)
-    cost = _dear(first, nodes * groups) + _dear(left + 1, np.array(nodes))
-    cost = cost + np.where(second > 1, _dear(second, nodes * left), 0)
+    cost = _dear(first, nodes * groups, worth) + _dear(left + 1, np.array(nodes), worth)
+    cost = cost + np.where(second > 1, _dear(second, nodes * left, worth), 0)
     cost = np.where(second > groups, cost.max(), cost)
     row, column = divmod(int(cost.argmin()), second.size)
     sizes = int(first[row, 0]), int(second[column]), int(left[row, column]) + 1
     return (sizes[0], sizes[2]) if sizes[1] == 1 else sizes
 
 
-def best_cost(nodes: int, candidates: int, score_bits: int, words: int, behind: int) -> Cost:
-    """Cost of ``argmax`` of so many candidates at so many nodes.
+def best_cost(
+    shape: tuple[int, int], score_bits: int, words: int, behind: int, prices: Prices
+) -> Cost:
+    """Cost of ``argmax`` of scores (nodes, candidates).
 
     ``words``: of a payload; ``behind``: bits that the fallback lets through.
     """
-    *first, last = stages(nodes, candidates)
+    nodes, candidates = shape
+    *first, last = stages(nodes, candidates, prices.round_words)
     payload = (PAYLOAD_BITS,) * words
     total, joined, members = Cost(), Cost(), 1
     for size in first:
@@ -108,19 +117,10 @@ def winners_cost(size: int, places: int, score_bits: int) -> Cost:
     return blocks_cost([score_bits - 1], _pairs(size) * places, more) + all_cost(size - 1, words)
 
 
-def _cost(
-    scores: Shared,
-    payload: Shared,
-    behind: SharedBits,
-    score_bits: int,
-    fallback: int,  # noqa: ARG001
-) -> Cost:
-    nodes, candidates = scores.shape
-    return best_cost(nodes, candidates, score_bits, payload.shape[0], behind.words.shape[0])
-
-
 @protocol(
-    cost=_cost,
+    priced=lambda prices, scores, payload, behind, score_bits, fallback: best_cost(
+        scores.shape, score_bits, payload.shape[0], behind.words.shape[0], prices
+    ),
     opens=COMPOSED,
     source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
     ideal=None,
@@ -142,7 +142,7 @@ def argmax(
     last mark is set, else 0. Ties go to the lowest position.
     """
     nodes, candidates = scores.shape
-    *first, last = stages(nodes, candidates)
+    *first, last = stages(nodes, candidates, party.prices.round_words)
     widths = (PAYLOAD_BITS,) * payload.shape[0]
     values, won = Shared.concatenate([scores[None], payload]), list[_Marks]()
     for size in first:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from securexgb.mpc.argmax import _members, argmax, stages
+from securexgb.correlations.prices import MADE
+from securexgb.mpc.argmax import _members, argmax, best_cost, stages
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, on_both, public, shared, shared_bits
@@ -81,7 +83,7 @@ def test_the_best_may_stand_anywhere(place: int) -> None:
 def compared(nodes: int, candidates: int) -> int:
     """Comparisons of all stages, at one node."""
     left, count = candidates, 0
-    *first, last = stages(nodes, candidates)
+    *first, last = stages(nodes, candidates, 0)
     for size in first:
         left = -(-left // size)
         count += left * size * (size - 1) // 2
@@ -94,7 +96,17 @@ def test_stages_end_with_one_and_compare_little_where_there_are_many_nodes(candi
     few, many = compared(1, candidates), compared(10_000, candidates)
     assert many <= few
     assert many <= 5 * candidates
-    assert len(stages(1, candidates)) <= len(stages(10_000, candidates))
+    assert len(stages(1, candidates, 0)) <= len(stages(10_000, candidates, 0))
+
+
+def test_a_slow_link_takes_fewer_stages() -> None:
+    """Some 100 Mbit/s and 20 ms; what is found is the same by any plan."""
+    far, near = stages(4, 744, 31_250), stages(4, 744, 0)
+    assert (len(far), len(near)) == (2, 3)
+    of = (4, 744), 24, 2, 21
+    slow, fast = best_cost(*of, replace(MADE, round_words=31_250)), best_cost(*of, MADE)
+    assert slow.rounds < fast.rounds
+    assert slow.label_words > fast.label_words
 
 
 @pytest.mark.parametrize(

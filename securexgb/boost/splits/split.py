@@ -201,7 +201,7 @@ def splits_cost(
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
         total += scores_cost(count, candidates, numbers, prices, **public_terms)
-        total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
+        total += best_cost((count, candidates), score_bits(numbers), 2, dummy_bits, prices)
     return total
 
 

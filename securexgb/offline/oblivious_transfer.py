@@ -10,7 +10,10 @@ and others, EUROCRYPT 2023). ``kernels/src/ot`` says what is computed; docs/offl
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -53,6 +56,7 @@ FRESH_EVERY = 8
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
 _MOST_WORDS = 1 << 13
 """Of one request, fewer than a pool gives."""
+Transferred: TypeAlias = tuple[SentTransfers, ReceivedTransfers]
 _Pair = tuple[Words, Words] | None
 """Messages zero and one, or choices and messages; None of no transfers."""
 
@@ -127,8 +131,21 @@ class _Share:
     first: int = 0
 
 
+class _Request:
+    """Transfers whose own part has left; ``rest`` takes in the other side's."""
+
+    def __init__(self, rest: Callable[[], Transferred]) -> None:
+        self.rest = rest
+        self.made: Transferred | None = None
+
+
 class ObliviousTransfer:
-    """One party's end, silent at first. ``private``: its randomness for this alone."""
+    """One party's end, silent at first. ``private``: its randomness for this alone.
+
+    Requests may be begun before the ones before them are whole, so that several are on their way
+    at a time. What either side sends follows from the order in which they are begun, and is taken
+    in in this order, whenever their results are asked for.
+    """
 
     def __init__(
         self,
@@ -144,6 +161,7 @@ class ObliviousTransfer:
         self._depth = tree_depth
         self._stretch_after = stretch_after
         self._ends: tuple[_Direction, _Direction] | None = None
+        self._under_way: deque[_Request] = deque()
 
     @property
     def bytes_sent(self) -> int:
@@ -155,20 +173,22 @@ class ObliviousTransfer:
         """D, (2,), of what this party sends."""
         return self._agreed()[0].places
 
-    def transfer(
-        self, sent: int, received: int, width: int = WORD
-    ) -> tuple[SentTransfers, ReceivedTransfers]:
+    def transfer(self, sent: int, received: int, width: int = WORD) -> Transferred:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
         Both parties call with mirrored counts. Messages are words, or with a smaller ``width`` so
         many bits in slices, (width, words), or with KEY two words, (2, n).
         """
+        return self.begin(sent, received, width)()
+
+    def begin(self, sent: int, received: int, width: int = WORD) -> Callable[[], Transferred]:
+        """The same; what is returned waits for the other side's part and those before it."""
         if max(sent, received) > _MOST_WORDS:
             words = max(sent, received)
             raise UsageError(f"{words} words of transfers are more than a pool's {_MOST_WORDS}")
         self.prepare(sent, received)
         sending, receiving = self._agreed()
-        return self._pass(sending.share(sent), receiving.share(received), width)
+        return self._begin(sending.share(sent), receiving.share(received), width)
 
     def prepare(self, sent: int, received: int) -> None:
         """Agree on keys, and fill pools where they pay, so that transfers need not wait for it."""
@@ -178,7 +198,7 @@ class ObliviousTransfer:
             for end, words in zip(ends, (sent, received), strict=True)
         ]
         if any(share.trees or share.words for share in shares):
-            sender, receiver = self._pass(shares[0], shares[1], ROWS)
+            sender, receiver = self._begin(shares[0], shares[1], ROWS)()
             for end, rows in zip(ends, (sender.zero, receiver.chosen), strict=True):
                 if rows.size:
                     end.fill(rows)
@@ -192,6 +212,8 @@ class ObliviousTransfer:
         if words.size:
             due = words.itemsize * expect or None
             self._messages.put(step, words.data.cast("B"), due)
+        while self._under_way:
+            self._finish()
         return self._messages.words(step, expect) if expect else np.zeros(0, np.uint64)
 
     def _agreed(self) -> tuple[_Direction, _Direction]:
@@ -201,22 +223,37 @@ class ObliviousTransfer:
             self._ends = _Direction(keys[0]), _Direction(keys[1])
         return self._ends
 
-    def _pass(
-        self, sent: _Share, received: _Share, width: int
-    ) -> tuple[SentTransfers, ReceivedTransfers]:
-        """All of a request: first what needs nothing of the other side, then the rest."""
+    def _begin(self, sent: _Share, received: _Share, width: int) -> Callable[[], Transferred]:
+        """What needs nothing of the other side; the rest is returned."""
         sending, receiving = self._agreed()
         send_at, receive_at = sending.advance(sent), receiving.advance(received)
         extended = self._extend_receive(receiving, received.words, receive_at[1], width)
         stretched = self._stretch_send(sending, sent, send_at[0], width)
-        both = stretched, self._extend_send(sending, sent.words, send_at[1], width)
-        grown = self._stretch_receive(receiving, received, receive_at[0], width)
-        zero, one = (_joined(*parts, width) for parts in _columns(both))
-        choices, chosen = _columns((grown, extended))
-        return (
-            SentTransfers(zero, one),
-            ReceivedTransfers(_joined(*choices, WORD), _joined(*chosen, width)),
-        )
+
+        def rest() -> Transferred:
+            both = stretched, self._extend_send(sending, sent.words, send_at[1], width)
+            grown = self._stretch_receive(receiving, received, receive_at[0], width)
+            zero, one = (_joined(*parts, width) for parts in _columns(both))
+            choices, chosen = _columns((grown, extended))
+            return (
+                SentTransfers(zero, one),
+                ReceivedTransfers(_joined(*choices, WORD), _joined(*chosen, width)),
+            )
+
+        request = _Request(rest)
+        self._under_way.append(request)
+
+        def result() -> Transferred:
+            while request.made is None:
+                self._finish()
+            return request.made
+
+        return result
+
+    def _finish(self) -> None:
+        """Take in the other side's part of the first request under way."""
+        first = self._under_way.popleft()
+        first.made = first.rest()
 
     def _extend_receive(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
         if not words:

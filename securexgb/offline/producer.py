@@ -19,7 +19,9 @@ An error ends the production; whoever takes next gets it.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
@@ -48,8 +50,20 @@ MOST_TILES = 16
 STOCK_TILES = 8
 """A stock is made up by so much of it at a time: a service says that it is low where a quarter is
 left."""
+UNDER_WAY = 4
+"""Orders that have begun and are not finished, at most: a message of each is on its way."""
 _JOIN_SECONDS = 10.0
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _InTwo:
+    """An order whose rest is done later; see ``Producer.order_in_two``."""
+
+    work: Callable[[], Callable[[], None]]
+
+    def begin(self, under_way: deque[Callable[[], None]]) -> None:
+        under_way.append(self.work())
 
 
 class Producer:
@@ -63,7 +77,7 @@ class Producer:
         self._name = name
         self.seconds = 0.0
         self.waited_seconds = 0.0
-        self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._orders: SimpleQueue[Callable[[], None] | _InTwo | None] = SimpleQueue()
         self._progress = threading.Condition()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -71,11 +85,18 @@ class Producer:
 
     def order(self, work: Callable[[], None]) -> None:
         """Have something made; raises what an earlier order has failed with."""
+        self._put(work)
+
+    def order_in_two(self, begin: Callable[[], Callable[[], None]]) -> None:
+        """The same; what ``begin`` returns is called later, when others have begun, too."""
+        self._put(_InTwo(begin))
+
+    def _put(self, order: Callable[[], None] | _InTwo) -> None:
         self.check()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        self._orders.put(work)
+        self._orders.put(order)
 
     def wait(self, is_there: Callable[[], bool]) -> None:
         """Until something ordered is there; raises what an order has failed with."""
@@ -115,31 +136,52 @@ class Producer:
             raise PeerGone("this side has closed its source of correlations")
 
     def _run(self) -> None:
-        while (work := self._orders.get()) is not None and not self._closed:
-            began = perf_counter()
-            try:
-                work()
-            except BaseException as error:
-                self._failure = error
-            self.seconds += perf_counter() - began
-            with self._progress:
-                self._progress.notify_all()
-            if self._failure is not None:
+        under_way: deque[Callable[[], None]] = deque()
+        while self._failure is None and not self._closed:
+            if len(under_way) >= UNDER_WAY or (under_way and self._orders.empty()):
+                self._do(under_way.popleft())
+                continue
+            order = self._orders.get()
+            if isinstance(order, _InTwo):
+                self._do(partial(order.begin, under_way))
+            elif order is None:
                 return
+            else:
+                while under_way and self._failure is None:
+                    self._do(under_way.popleft())
+                self._do(order)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Nothing after a failure."""
+        if self._failure is not None:
+            return
+        began = perf_counter()
+        try:
+            work()
+        except BaseException as error:
+            self._failure = error
+        self.seconds += perf_counter() - began
+        with self._progress:
+            self._progress.notify_all()
 
 
 class PrefetchQueue(Prefetched[P]):
     """The tiles of one kind at one party, in order; ``draw`` is a ``make`` of ``Supply``.
 
-    ``make(count)`` makes a tile. ``tile``: elements, a multiple of ``unit``, made at a time.
+    ``begin(count)`` begins a tile, and returns what gives it. ``tile``: elements, a multiple of
+    ``unit``, made at a time.
     """
 
     def __init__(
-        self, producer: Producer, make: Callable[[int], P], tile: int, unit: int = BLOCK
+        self,
+        producer: Producer,
+        begin: Callable[[int], Callable[[], P]],
+        tile: int,
+        unit: int = BLOCK,
     ) -> None:
         super().__init__(unit, tile)
         self._producer = producer
-        self._make = make
+        self._begin = begin
         self._most = MOST_TILES * tile
         self._tile = self._largest = tile
         self._stock = 0
@@ -176,10 +218,11 @@ class PrefetchQueue(Prefetched[P]):
 
     def _have_made(self, requests: list[tuple[int, int]]) -> None:
         for _, size in requests:
-            self._producer.order(partial(self._produce, size))
+            self._producer.order_in_two(partial(self._begun, size))
 
-    def _produce(self, size: int) -> None:
-        self.add(self._make(size), size)
+    def _begun(self, size: int) -> Callable[[], None]:
+        part = self._begin(size)
+        return lambda: self.add(part(), size)
 
 
 class PreparedProducts(MatrixProducts, Protocol):

@@ -6,7 +6,7 @@ Kinds without a direction are made in both at once, so both parties work at the 
     gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
                    choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
                    is a & b ^ m0 ^ m_c. Both cross products are there: no second message
-    digits         one of 16 from four transfers, see ``_make_digits``: no second message
+    digits         one of 16 from four transfers, see ``_digits``: no second message
     random bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
                    the receiver's choice r1 takes one transfer and one word, or half a word
     row triples    the same with one b for a row of a: one transfer of a key for each bit of b,
@@ -21,6 +21,7 @@ private matrix come from elsewhere, by another thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -46,10 +47,16 @@ from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
 from securexgb.correlations.row_triples import RowTriplePieces, RowTriples
 from securexgb.correlations.slices import ReceivedSlices, SentSlices, SlicedTransfers, SliceEnd
 from securexgb.correlations.source import Account
-from securexgb.correlations.transfers import TransferEnd, Transfers
+from securexgb.correlations.transfers import SentTransfers, TransferEnd, Transfers
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
-from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import (
+    KEY,
+    STRETCH_AFTER,
+    WORD,
+    ObliviousTransfer,
+    Transferred,
+)
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
@@ -154,7 +161,7 @@ class TwoPartySource:
         made: Kind[Any] = _made_as(kind)
         if made not in self._supplies:
             queue = PrefetchQueue(
-                self.producer, partial(self._make, made), tile_of(made), made.block
+                self.producer, partial(self._begin, made), tile_of(made), made.block
             )
             if self._has_begun:
                 queue.within_tree()
@@ -171,17 +178,24 @@ class TwoPartySource:
             found[made] = found.get(made, 0) + count
         return found
 
-    def _make(self, kind: Kind[Any], count: int) -> Any:
-        """This party's part of ``count`` elements."""
+    def _begin(self, kind: Kind[Any], count: int) -> Callable[[], Any]:
+        """This party's part of ``count`` elements: what is returned gives them, and waits for what
+        the other side sends. Where it answers what this side sends, that is waited for here."""
         match kind:
             case Transfers():
-                return self._make_transfers(kind, count // 64)
+                return self._from(kind.sender, count // 64, kind.bits)
             case SlicedTransfers():
-                return self._make_slices(kind, count)
+                return partial(_slice_end, kind, self._from(kind.sender, count, kind.width))
             case Gates():
-                return self._make_gates(kind, count)
+                return partial(_gates, kind, self._transfers.begin(count, count, kind.width))
             case DigitTransfers():
-                return self._make_digits(kind, count)
+                begun = self._from(kind.sender, DIGIT * count, 8 * kind.width)
+                return partial(_digits, kind, begun)
+        made = self._make(kind, count)
+        return lambda: made
+
+    def _make(self, kind: Kind[Any], count: int) -> Any:
+        match kind:
             case RandomBits():
                 return self._make_random_bits(kind, count // 64)
             case Triples():
@@ -190,44 +204,13 @@ class TwoPartySource:
                 return self._make_row_triples(kind, count)
         raise LookupError(f"two parties cannot make {kind.name}")
 
-    def _make_transfers(self, kind: Transfers, words: int) -> TransferEnd:
-        if self._rank == kind.sender:
-            return self._transfers.transfer(words, 0, kind.bits)[0]
-        return self._transfers.transfer(0, words, kind.bits)[1]
-
-    def _make_slices(self, kind: SlicedTransfers, words: int) -> SliceEnd:
-        if self._rank == kind.sender:
-            sender, _ = self._transfers.transfer(words, 0, kind.width)
-            return SentSlices(*_slices(kind.width, sender.zero, sender.one))
-        _, receiver = self._transfers.transfer(0, words, kind.width)
-        return ReceivedSlices(receiver.choices, *_slices(kind.width, receiver.chosen))
-
-    def _make_gates(self, kind: Gates, words: int) -> GatePieces:
-        sender, receiver = self._transfers.transfer(words, words, kind.width)
-        zero, one, chosen = _slices(kind.width, sender.zero, sender.one, receiver.chosen)
-        a, b = receiver.choices, zero ^ one
-        return GatePieces(a, b, a & b ^ zero ^ chosen)
-
-    def _make_digits(self, kind: DigitTransfers, words: int) -> DigitEnd:
-        """Pads of all entries, from four transfers each.
-
-        Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width``
-        bits. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where s_j(i)
-        is i without its bit j: each key gives each of its 8 entries a segment of its own. The
-        receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
-        first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the
-        15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
-        STOC 1999).
-        """
-        bits = 8 * kind.width
-        if self._rank == kind.sender:
-            sender, _ = self._transfers.transfer(DIGIT * words, 0, bits)
-            zero, one = _slices(bits, sender.zero, sender.one)
-            return SentDigits(_kernels.digit_pads(zero, one))
-        _, receiver = self._transfers.transfer(0, DIGIT * words, bits)
-        (chosen,) = _slices(bits, receiver.chosen)
-        choices = receiver.choices.reshape(DIGIT, words)
-        return ReceivedDigits(choices, _kernels.digit_pad(chosen, choices))
+    def _from(self, sender: int, words: int, width: int) -> Callable[[], TransferEnd]:
+        """Transfers from one side."""
+        if self._rank == sender:
+            begun = self._transfers.begin(words, 0, width)
+            return lambda: begun()[0]
+        begun = self._transfers.begin(0, words, width)
+        return lambda: begun()[1]
 
     def _make_triples(self, kind: Triples, count: int) -> TriplePieces:
         """The bits of b above the ring are random: b masks whole words."""
@@ -275,6 +258,38 @@ class TwoPartySource:
             np.concatenate((own, receiver.choices)[order]),
             np.concatenate((as_sender, as_receiver)[order]),
         )
+
+
+def _slice_end(kind: SlicedTransfers, begun: Callable[[], TransferEnd]) -> SliceEnd:
+    end = begun()
+    if isinstance(end, SentTransfers):
+        return SentSlices(*_slices(kind.width, end.zero, end.one))
+    return ReceivedSlices(end.choices, *_slices(kind.width, end.chosen))
+
+
+def _gates(kind: Gates, begun: Callable[[], Transferred]) -> GatePieces:
+    sender, receiver = begun()
+    zero, one, chosen = _slices(kind.width, sender.zero, sender.one, receiver.chosen)
+    a, b = receiver.choices, zero ^ one
+    return GatePieces(a, b, a & b ^ zero ^ chosen)
+
+
+def _digits(kind: DigitTransfers, begun: Callable[[], TransferEnd]) -> DigitEnd:
+    """Pads of all entries, from four transfers each.
+
+    Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width`` bits. The
+    pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where s_j(i) is i without
+    its bit j: each key gives each of its 8 entries a segment of its own. The receiver has the keys
+    (j, c_j). Entry i != c differs from c in some bit; let j be the first. Segment s_j(i) of
+    (j, i_j) is unknown to it and occurs in no other pad, so the 15 pads that it did not choose are
+    uniform and independent to it (after Naor, Pinkas, STOC 1999).
+    """
+    end, bits = begun(), 8 * kind.width
+    if isinstance(end, SentTransfers):
+        return SentDigits(_kernels.digit_pads(*_slices(bits, end.zero, end.one)))
+    (chosen,) = _slices(bits, end.chosen)
+    choices = end.choices.reshape(DIGIT, -1)
+    return ReceivedDigits(choices, _kernels.digit_pad(chosen, choices))
 
 
 def _slices(width: int, *messages: Words) -> list[Words]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from securexgb.jobs.training import train
 from securexgb.offline.ahead import joined
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.method import Method
-from securexgb.offline.producer import MOST_TILES, PrefetchQueue, Producer, ProductsAhead
+from securexgb.offline.producer import MOST_TILES, UNDER_WAY, PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
@@ -51,11 +52,11 @@ class Counter:
     def __init__(self) -> None:
         self.made: list[int] = []
 
-    def __call__(self, count: int) -> Numbered:
+    def __call__(self, count: int) -> Callable[[], Numbered]:
         start = sum(self.made)
         self.made.append(count)
         numbers = np.arange(start, start + count, dtype=np.uint64)
-        return Numbered(numbers[::64] // np.uint64(64), np.stack([numbers, numbers]))
+        return lambda: Numbered(numbers[::64] // np.uint64(64), np.stack([numbers, numbers]))
 
 
 def check_drawn(stream: PrefetchQueue[Numbered], counts: list[int]) -> None:
@@ -123,8 +124,38 @@ def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
     assert tiles[0] == tiles[1]
 
 
+def test_some_orders_begin_before_earlier_ones_end_and_all_end_in_turn(producer: Producer) -> None:
+    said: list[str] = []
+    gate = threading.Event()
+
+    def begin(number: int) -> Callable[[], None]:
+        said.append(f"begin {number}")
+        return lambda: said.append(f"end {number}")
+
+    producer.order(lambda: gate.wait(10) and None)
+    for number in range(UNDER_WAY + 2):
+        producer.order_in_two(partial(begin, number))
+    producer.order(lambda: said.append("alone"))
+    producer.order_in_two(partial(begin, 99))
+    gate.set()
+    producer.run(lambda: None)
+    begun = [f"begin {number}" for number in range(UNDER_WAY)]
+    between = ["end 0", f"begin {UNDER_WAY}", "end 1", f"begin {UNDER_WAY + 1}"]
+    ended = [f"end {number}" for number in range(2, UNDER_WAY + 2)]
+    assert said == [*begun, *between, *ended, "alone", "begin 99", "end 99"]
+
+
+def test_an_end_that_fails_reaches_the_taker(producer: Producer) -> None:
+    def fail() -> None:
+        raise ProtocolDesync("a message of no known kind")
+
+    producer.order_in_two(lambda: fail)
+    with pytest.raises(ProtocolDesync, match="no known kind"):
+        producer.run(lambda: None)
+
+
 def test_a_failure_reaches_every_later_taker(producer: Producer) -> None:
-    def make(count: int) -> Numbered:
+    def make(count: int) -> Callable[[], Numbered]:
         raise ProtocolDesync("a message of no known kind")
 
     streams = [PrefetchQueue(producer, make, TILE), PrefetchQueue(producer, Counter(), TILE)]

@@ -9,7 +9,7 @@ portion; those of a job are not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -36,6 +36,7 @@ _REQUESTS = 32
 _BIT_TILE = (1 << 19) // 64
 _NOBODY = cast("Producer", None)
 """What is ordered is counted at once."""
+_nothing = cast("Callable[[int], Callable[[], Any]]", None)
 _NO_KEYS = Keys(bytes(32), np.zeros(0, np.uint64), np.zeros(2, np.uint64))
 
 
@@ -157,7 +158,7 @@ class MadeTraffic:
             if isinstance(kind, Transfers):
                 made = Transfers(max(kind.bits, WORD), kind.sender)
             if made not in self._queues:
-                queue = PrefetchQueue[Any](_NOBODY, lambda _: None, tile_of(made), made.block)
+                queue = PrefetchQueue[Any](_NOBODY, _nothing, tile_of(made), made.block)
                 if self._has_begun:
                     queue.within_tree()
                 self._queues[made] = Portions(made.block), queue

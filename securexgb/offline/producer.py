@@ -5,13 +5,16 @@ waits behind the other, and what a job needs first is begun at once, both at a t
 
 On a stream both parties must make the same blocks in the same order. What is to be made next is
 decided where correlations are taken, from public counts alone (control flow is public), so both
-parties put the same orders into their queues; a producing thread works them off, one after
-the other, exchanging messages with the other party's like thread on their stream.
-How far it has come does not matter to anybody but a taker who has to wait.
+parties put the same orders into their queues; a producing thread works them off in turn,
+exchanging messages with the other party's like thread on their stream. Some have begun, and their
+messages are under way, before the first of them has what it waits for: one at a time, each would
+take the link's latency. How far the thread has come does not matter to anybody but a taker who has
+to wait.
 
-How far ahead: a quarter of what was taken so far of a kind; from the second tree on what the last
-tree took, ordered as a tree begins, and nothing beyond what the trees to come will take if they are
-like it; never more than ``MOST_TILES``. So the buffers are bounded, and little is made in vain.
+How far ahead: what finding the first tree's splits takes is told before it, and made level by
+level; of other kinds a quarter of what was taken so far, and from the second tree on what the last
+tree took, ordered as a tree begins; nothing beyond what the trees to come will take if they are
+like it, and never more than ``MOST_TILES``. So the buffers are bounded, and little is made in vain.
 
 An error ends the production; whoever takes next gets it.
 """
@@ -45,6 +48,12 @@ from securexgb.errors import PeerGone, UsageError
 from securexgb.offline.ahead import Made, Prefetched
 
 PART = 4
+AT_A_TIME = 8
+"""In so many portions what is wanted ahead is ordered: little of it stands before what is needed
+now."""
+LEVELS = 16, 8, 4, 2, 1
+"""Which parts of what the first tree takes are made one after the other: about what it has taken
+with each level."""
 MOST_TILES = 16
 """Ahead of what is taken, a kind: some 16 MiB."""
 STOCK_TILES = 8
@@ -194,6 +203,15 @@ class PrefetchQueue(Prefetched[P]):
         self._tile = self._step = min(self._largest, part + -part % self._unit)
         self._order(0)
 
+    def have(self, count: int) -> None:
+        """Have made what will be taken first, as far as so much is kept ahead."""
+        self._have_made(self.first(count))
+
+    def first(self, count: int) -> list[tuple[int, int]]:
+        """Requests for that."""
+        goal = min(count, self._most)
+        return self._up_to(goal - goal % self._unit)
+
     def draw(self, _start: int, count: int) -> Made[P]:
         """The next ``count`` elements, a multiple of the unit, once they are there."""
         self._order(count)
@@ -211,7 +229,7 @@ class PrefetchQueue(Prefetched[P]):
 
     def worth_asking(self, ahead: int) -> int:
         """Of a stock a tile at a time, so that making it never stands in the way for long."""
-        return min(ahead // 2, self._tile) if self._stock else ahead // 2
+        return min(ahead // 2, self._tile) if self._stock else ahead // AT_A_TIME
 
     def _order(self, count: int) -> None:
         self._have_made(self.ask(count))

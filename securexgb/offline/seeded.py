@@ -8,6 +8,7 @@ unless the two parties make them by homomorphic encryption (algorithm hybrid).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -116,7 +117,7 @@ class SeededSource:
             supply = self._supplies[made] = self._supply(made)
         return supply.take(count)
 
-    def begin_job(self, words: int) -> None:
+    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
         """See ``correlations.source``: nothing is worth it."""
 
     def begin_tree(self, remaining: int) -> None:

@@ -21,7 +21,7 @@ private matrix come from elsewhere, by another thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -57,7 +57,7 @@ from securexgb.offline.oblivious_transfer import (
     ObliviousTransfer,
     Transferred,
 )
-from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
+from securexgb.offline.producer import LEVELS, PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
@@ -123,7 +123,7 @@ class TwoPartySource:
     def keep(self, stock: Budget) -> None:
         """Keep so much made ahead of use, from now on: what a service answers with at once. Both
         parties say so at the same place of the program."""
-        wanted = self._as_made(stock)
+        wanted = _as_made(stock.counts)
         self._kept = []
         for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
             count = wanted[kind]
@@ -144,9 +144,15 @@ class TwoPartySource:
         """Return when all that was ordered is there; raises what that has failed with."""
         self.producer.run(lambda: None)
 
-    def begin_job(self, words: int) -> None:
-        """See ``correlations.source``: keys, and pools where they pay."""
+    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
+        """See ``correlations.source``: keys, pools where they pay, and what the first tree takes, a
+        level's part of all kinds after the other's."""
         self.producer.order(partial(self._transfers.prepare, words, words))
+        counts = _as_made(first)
+        for part in LEVELS:
+            for kind, count in counts.items():
+                self._supply(kind)
+                self._queues[kind].have(count // part)
 
     def begin_tree(self, remaining: int) -> None:
         self._has_begun = True
@@ -169,13 +175,6 @@ class TwoPartySource:
             self._supplies[made] = Supply(queue.draw, made.grain, made.block)
         found: Supply[P] = self._supplies[made]
         self._supplies[kind] = found
-        return found
-
-    def _as_made(self, stock: Budget) -> dict[Kind[Any], int]:
-        found: dict[Kind[Any], int] = {}
-        for kind, count in stock.counts.items():
-            made = _made_as(kind)
-            found[made] = found.get(made, 0) + count
         return found
 
     def _begin(self, kind: Kind[Any], count: int) -> Callable[[], Any]:
@@ -295,6 +294,14 @@ def _digits(kind: DigitTransfers, begun: Callable[[], TransferEnd]) -> DigitEnd:
 def _slices(width: int, *messages: Words) -> list[Words]:
     """Messages of so many bits in slices; those of a whole word come as words."""
     return [to_slices(one, WORD) if width == WORD else one for one in messages]
+
+
+def _as_made(counts: Mapping[Kind[Any], int]) -> dict[Kind[Any], int]:
+    found: dict[Kind[Any], int] = {}
+    for kind, count in counts.items():
+        made = _made_as(kind)
+        found[made] = found.get(made, 0) + count
+    return found
 
 
 def _made_as(kind: Kind[Any]) -> Kind[Any]:

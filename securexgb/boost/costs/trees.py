@@ -19,6 +19,7 @@ from securexgb.boost.splits.interactions import like_terms
 from securexgb.boost.splits.leaves import leaf_weights_cost
 from securexgb.boost.splits.level import widen_leaves_cost
 from securexgb.boost.splits.owned import dummies_cost, opening_cost
+from securexgb.boost.splits.sample import sampled_count
 from securexgb.boost.splits.split import index_bits, splits_cost
 from securexgb.boost.tree import value_bits
 from securexgb.correlations.prices import Prices
@@ -136,6 +137,13 @@ def tree_parts(
     if params.opens_importance:
         parts[SPLITS] += amounts_cost(used, outputs * ((1 << depth) - 1))
     return parts
+
+
+def finding_cost(params: TrainingParams, layout: Layout, prices: Prices) -> Cost:
+    """Cost of finding the splits of a round's trees, and their leaves: most of what the first round
+    takes, and known before it, since owners of splits and noise do not matter to it."""
+    used = sampled_count(params, layout)
+    return tree_parts(params, layout, used, [0] * params.max_depth, prices, 0)[SPLITS]
 
 
 def _kept_cost(

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
+from securexgb.boost.costs.trees import finding_cost
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.kind import BLOCK, Kind
 from securexgb.correlations.rows import RowShape
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.machine import Machine
+from securexgb.jobs.estimating.online import prices_of
+from securexgb.mpc.protocol import Cost
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealt import LEAST_WORDS, MOST_VECTORS, MOST_WORDS, PART
 from securexgb.offline.rows.row_bits import Layouts, row_bits_traffic
@@ -63,9 +66,12 @@ class Sent:
 
 
 class DryRun:
-    """The sources of correlations of a job, without a message: ``sent`` so far."""
+    """The sources of correlations of a job, without a message: ``sent`` so far.
 
-    def __init__(self, job: Job, machine: Machine) -> None:
+    ``round_words``: of the link.
+    """
+
+    def __init__(self, job: Job, machine: Machine, round_words: int = 0) -> None:
         self._job, self._machine = job, machine
         self._made = MadeTraffic() if not job.method.has_dealer else None
         self._transfers = TransferTraffic() if self._made is None else self._made.transfers
@@ -77,7 +83,10 @@ class DryRun:
         has_row_bits = job.params.is_hidden and job.has_rows
         self._rows = _RowBits(job, self._transfers) if has_row_bits else None
         if self._made is not None:
-            self._made.begin_job(job.first_words)
+            first = Cost()
+            if job.has_trees:
+                first = finding_cost(job.params, job.layout, prices_of(job, round_words))
+            self._made.begin_job(job.first_words, first.correlations.counts)
         if job.makes_products:
             self.products = ProductsTraffic(
                 job.buckets, job.precision, job.vectors_a_round, job.vectors

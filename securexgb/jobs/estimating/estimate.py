@@ -326,7 +326,7 @@ class _Estimating:
     ) -> _Correlations:
         """``budgets``: of the first round and of each other; ``metrics``: of an evaluation."""
         params, trees = self.job.params, self.job.params.n_estimators
-        dry = DryRun(self.job, self.machine)
+        dry = DryRun(self.job, self.machine, self.link.round_words)
         taken = [dry.sent]
         for number in range(self._rounds):
             budget = budgets[min(number, 1)]

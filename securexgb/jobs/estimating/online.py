@@ -24,6 +24,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
 from securexgb.boost.splits.sample import sampled_count
 from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.prices import Prices
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.simulation import simulate_parties
@@ -85,8 +86,7 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = sampled_count(params, layout)
     rows, more = job.rows, job.evaluation_rows
-    measured = round_words if job.measures_link else 0
-    prices = replace(job.method.prices, round_words=measured)
+    prices = prices_of(job, round_words)
     parts = dict[str, Cost]()
     if job.has_trees:
         parts = {"stopping": _STOP} | tree_parts(params, layout, used, owned, prices, noise_bits)
@@ -97,6 +97,11 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     if job.has_rows and not is_known:
         parts[GRADIENTS] = gradients_cost(params, layout, rows)
     return parts
+
+
+def prices_of(job: Job, round_words: int) -> Prices:
+    """What a training chooses protocols by, on such a link."""
+    return replace(job.method.prices, round_words=round_words if job.measures_link else 0)
 
 
 def tree_cost(job: Job, *, is_first: bool = False) -> Cost:

@@ -8,7 +8,7 @@ portion; those of a job are not.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from securexgb.offline import oblivious_transfer as ot
 from securexgb.offline.ahead import FIRST_BLOCK, LARGEST_BLOCK
 from securexgb.offline.base_transfer import Keys
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
-from securexgb.offline.producer import PrefetchQueue, Producer
+from securexgb.offline.producer import LEVELS, UNDER_WAY, PrefetchQueue, Producer
 from securexgb.offline.traffic.tiles import tile_of
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
@@ -49,6 +49,7 @@ class TransferTraffic:
         self.sent = [0, 0]
         self.fills = 0
         self._chains = [0, 0]
+        self._under_way: deque[list[int]] = deque()
         self.kinds: Counter[Kind[Any]] = Counter()
         self._ends: list[ot._Direction] = []
         self._stretch_after = stretch_after
@@ -65,6 +66,8 @@ class TransferTraffic:
             for end, words in zip(self._ends, (label, feature), strict=True)
         ]
         self._pass(shares)
+        if any(share.trees or share.words for share in shares):
+            self.settle()
         for end, share in zip(self._ends, shares, strict=True):
             if share.trees or share.words:
                 end.fill(np.zeros(0, np.uint64))
@@ -85,10 +88,12 @@ class TransferTraffic:
         while words:
             now = min(words, _BIT_TILE)
             self.transfer_from(sender, now)
+            self.settle()
             words -= now
 
     def swap(self, label_bytes: int, feature_bytes: int) -> None:
         """Other messages of the same stream."""
+        self.settle()
         self._wait(label_bytes > 0, feature_bytes > 0)
         self.sent[0] += label_bytes
         self.sent[1] += feature_bytes
@@ -96,7 +101,7 @@ class TransferTraffic:
     @property
     def messages(self) -> int:
         """See the class."""
-        return max(self._chains)
+        return max(max(lengths) for lengths in (self._chains, *self._under_way))
 
     def _pass(self, shares: Sequence[ot._Share]) -> None:
         """One request, by who sends in it; each side's own messages go out before it waits."""
@@ -107,16 +112,29 @@ class TransferTraffic:
             self.sent[1 - sender] += 8 * (128 // TREE_DEPTH - 1) * share.words
             sends[sender] |= share.trees > 0
             sends[1 - sender] |= share.words > 0
-        self._wait(*sends)
+        if len(self._under_way) == UNDER_WAY:
+            self._finish()
+        self._under_way.append(self._arriving(*sends))
+
+    def settle(self) -> None:
+        """Somebody waits for all that is under way."""
+        while self._under_way:
+            self._finish()
+
+    def _finish(self) -> None:
+        arrived = self._under_way.popleft()
+        self._chains = [max(pair) for pair in zip(self._chains, arrived, strict=True)]
 
     def _wait(self, label_sends: bool, feature_sends: bool) -> None:
-        """Messages of whoever sends; who sends nothing of its own need not wait, who gets none
-        neither."""
+        """Messages of whoever sends, awaited at once."""
+        self._under_way.append(self._arriving(label_sends, feature_sends))
+        self._finish()
+
+    def _arriving(self, label_sends: bool, feature_sends: bool) -> list[int]:
+        """How long the chains are at both ends once the messages of whoever sends have come; who
+        gets none need not wait."""
         label, feature = self._chains
-        if feature_sends:
-            self._chains[0] = max(label, feature + 1)
-        if label_sends:
-            self._chains[1] = max(feature, label + 1)
+        return [feature + 1 if feature_sends else 0, label + 1 if label_sends else 0]
 
 
 class MadeTraffic:
@@ -127,9 +145,14 @@ class MadeTraffic:
         self._queues: dict[Kind[Any], tuple[Portions, PrefetchQueue[Any]]] = {}
         self._has_begun = False
 
-    def begin_job(self, words: int) -> None:
+    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
         """See ``correlations.source``."""
         self.transfers.prepare(words, words)
+        for part in LEVELS:
+            for kind, count in first.items():
+                made, _, queue = self._queue(kind)
+                for _, size in queue.first(count // part):
+                    make(self.transfers, made, size)
 
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""
@@ -154,19 +177,26 @@ class MadeTraffic:
         """So many elements of each kind, in portions as a tree takes them, in the order in which
         a tree first asks for them: a pool is filled when the first large request comes."""
         for kind, count in sorted(counts.items(), key=lambda one: _place(one[0])):
-            made: Kind[Any] = kind
-            if isinstance(kind, Transfers):
-                made = Transfers(max(kind.bits, WORD), kind.sender)
-            if made not in self._queues:
-                queue = PrefetchQueue[Any](_NOBODY, _nothing, tile_of(made), made.block)
-                if self._has_begun:
-                    queue.within_tree()
-                self._queues[made] = Portions(made.block), queue
-            portions, queue = self._queues[made]
+            made, portions, queue = self._queue(kind)
             for drawn in portions.of(count):
+                is_short = queue.requested < queue.taken + drawn
                 for _, size in queue.ask(drawn):
                     make(self.transfers, made, size)
+                if is_short:
+                    self.transfers.settle()
                 queue.taken += drawn
+
+    def _queue(self, kind: Kind[Any]) -> tuple[Kind[Any], Portions, PrefetchQueue[Any]]:
+        """What is made in its place, and of that what was drawn and what was ordered."""
+        made: Kind[Any] = kind
+        if isinstance(kind, Transfers):
+            made = Transfers(max(kind.bits, WORD), kind.sender)
+        if made not in self._queues:
+            queue = PrefetchQueue[Any](_NOBODY, _nothing, tile_of(made), made.block)
+            if self._has_begun:
+                queue.within_tree()
+            self._queues[made] = Portions(made.block), queue
+        return made, *self._queues[made]
 
 
 def _whole(kind: Kind[Any], part: int, whole: int) -> int:

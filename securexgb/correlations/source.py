@@ -169,11 +169,11 @@ class MatrixProducts(Protocol):
     def pads(self) -> RowPads | None:
         """Where only pads are made here: products are zero, and are added elsewhere."""
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         """What a training will ask for, before its first matrix is registered.
 
         ``vectors``: pairs of vectors, for each matrix; ``values``: words of products, of both
-        matrices. Public.
+        matrices; ``is_far``: messages are slow, so what is needed first should be small. Public.
         """
 
     def noise_bits(self, matrix: BucketMatrix) -> int:

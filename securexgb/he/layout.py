@@ -14,8 +14,9 @@ cross terms. Summed over groups, k columns make one *summand* with k V wanted co
 Large batches take less work for a vector, small ones wait less for the first. A small batch would
 fill few coefficients of a product, and bringing them together is the most work: so k is such that
 there are 32. It takes k times as many ciphertexts as one column would, as many as of 32 vectors. So
-8 vectors take a fifth of the work of 128, but 16 half of it: where a tree takes no more than 8, a
-batch of 8 is made first, and all others have 128, as far as the job takes so many.
+8 vectors take a fifth of the work of 128, but 16 half of it: where a tree takes no more than 8, or
+where messages are slow, the first batch is a tree's, and all others have 128, as far as the job
+takes so many.
 Everything here is public, both sides compute the same.
 """
 
@@ -132,9 +133,10 @@ def messages_of(ciphertexts: int) -> list[int]:
     return [_A_MESSAGE] * full + [rest] * (rest > 0)
 
 
-def first_vectors(a_tree: int) -> int:
-    """How many the first batch is made for, where a tree takes so many."""
-    return LEAST_VECTORS if a_tree <= LEAST_VECTORS else MOST_VECTORS
+def first_vectors(a_tree: int, *, is_far: bool = False) -> int:
+    """How many the first batch is made for, where a tree takes so many. ``is_far``: see ``plan`` of
+    products in ``correlations.source``."""
+    return a_tree if is_far or a_tree <= LEAST_VECTORS else MOST_VECTORS
 
 
 def batch_vectors(wanted: int) -> int:

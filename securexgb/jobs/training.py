@@ -12,7 +12,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.booster import grow_model
 from securexgb.boost.columns.binning import Columns
 from securexgb.boost.continued.going_on import going_on
-from securexgb.boost.costs.trees import finding_cost
+from securexgb.boost.costs.trees import taken_first
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
@@ -41,7 +41,6 @@ from securexgb.jobs.resuming.checkpoint import (
 )
 from securexgb.jobs.table import NamedTables, Table
 from securexgb.mpc.party import Party
-from securexgb.mpc.protocol import Cost
 
 
 def train(party: Party, job: TrainingJob) -> ModelHalf:
@@ -108,9 +107,9 @@ def begin(party: Party, job: TrainingJob) -> State:
     sets = _sets(party, job, agreement, model)
     _take_up(model, job, agreement, saved)
     if party.ideal is None:
-        pairs, words = planned_sums(model)
-        first = finding_cost(job.params, agreement.layout, party.prices) if pairs else Cost()
-        party.source.begin_job(words, first.correlations.counts)
+        rounds = job.params.all_rounds - len(model.rounds)
+        first = taken_first(job.params, agreement.layout, party.prices, rounds)
+        party.source.begin_job(planned_sums(model)[1], first.counts)
     coins, known = Prg(bytes.fromhex(saved_state.coins)), agreement.are_margins_known
     rows.begin(
         RowStart(

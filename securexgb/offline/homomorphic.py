@@ -53,7 +53,7 @@ class HomomorphicProducts(Generic[M]):
     def pads(self) -> None:
         """See ``correlations.source``."""
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         """See ``correlations.source``: what is made suits what the job asks for."""
         self._values_left = self._values_in_job = values
 

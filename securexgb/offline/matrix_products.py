@@ -224,12 +224,14 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         super().__init__(rank, channel, values_in_job)
         self._private = private
         self._vectors_in_job: int | None = None
+        self._a_tree = a_tree
         self._first = first_vectors(a_tree)
         self._registered = 0
         self._divided: dict[int, Prg] = {}
 
-    def plan(self, vectors: int, values: int) -> None:
-        super().plan(vectors, values)
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
+        super().plan(vectors, values, is_far=is_far)
+        self._first = first_vectors(self._a_tree, is_far=is_far)
         self._vectors_in_job = vectors
 
     def noise_bits(self, matrix: BucketMatrix) -> int:

@@ -300,10 +300,10 @@ class ProductsAhead:
             raise UsageError("products of this kind are made by each place of rows for itself")
         return divided
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         """See ``correlations.source``."""
         self._expected = vectors
-        self._within.plan(vectors, values)
+        self._within.plan(vectors, values, is_far=is_far)
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
         return self._within.noise_bits(matrix)

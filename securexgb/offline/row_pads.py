@@ -49,7 +49,7 @@ class ShardPads:
         """See ``correlations.source``."""
         self._keys = keys, place
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         """See ``correlations.source``."""
 
     def begin(self) -> None:

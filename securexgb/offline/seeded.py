@@ -164,7 +164,7 @@ class DealtProducts:
     def pads(self) -> None:
         """See ``correlations.source``."""
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         """See ``correlations.source``."""
         self._pairs = vectors
 

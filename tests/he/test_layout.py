@@ -76,7 +76,8 @@ def test_few_columns_are_merged_no_further_than_they_fill() -> None:
 def test_batches_are_powers_of_two_within_bounds() -> None:
     assert [batch_vectors(n) for n in (1, 8, 17, 100, 128, 5000)] == [8, 8, 32, 128, 128, 128]
     assert (LEAST_VECTORS, MOST_VECTORS) == (8, 128)
-    assert [first_vectors(a_tree) for a_tree in (1, 8, 9, 64)] == [8, 8, 128, 128]
+    assert [first_vectors(a_tree) for a_tree in (8, 9, 64)] == [8, 128, 128]
+    assert [first_vectors(a_tree, is_far=True) for a_tree in (8, 9, 64)] == [8, 9, 64]
     assert messages_of(35) == [16, 16, 3]
     assert messages_of(32) == [16, 16]
 

@@ -45,7 +45,7 @@ class SlowProducts:
         self.prepared: list[int] = []
         self.threads: set[str] = set()
 
-    def plan(self, vectors: int, values: int) -> None:
+    def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         self.planned = vectors, values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:

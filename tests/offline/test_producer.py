@@ -270,7 +270,7 @@ def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> 
     ahead = ProductsAhead(within, 4)
     ahead.register_matrix(bucket_matrix(0, 9, 1, 1), None)
     if expected is not None:
-        ahead.plan(expected, 1)
+        ahead.plan(expected, 1, is_far=False)
     take(ahead)
     ahead.producer.run(lambda: None)
     ahead.producer.close()

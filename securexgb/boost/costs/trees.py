@@ -22,6 +22,7 @@ from securexgb.boost.splits.owned import dummies_cost, opening_cost
 from securexgb.boost.splits.sample import sampled_count
 from securexgb.boost.splits.split import index_bits, splits_cost
 from securexgb.boost.tree import value_bits
+from securexgb.correlations.counting import Budget
 from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import left_bits_cost
@@ -139,11 +140,15 @@ def tree_parts(
     return parts
 
 
-def finding_cost(params: TrainingParams, layout: Layout, prices: Prices) -> Cost:
-    """Cost of finding the splits of a round's trees, and their leaves: most of what the first round
-    takes, and known before it, since owners of splits and noise do not matter to it."""
+def taken_first(params: TrainingParams, layout: Layout, prices: Prices, rounds: int) -> Budget:
+    """Correlations for finding the splits of the first of so many rounds' trees, and their leaves:
+    most of what it takes, and known before it, since owners of splits and noise do not matter.
+
+    On a slow link of the first two rounds: processors have the time.
+    """
     used = sampled_count(params, layout)
-    return tree_parts(params, layout, used, [0] * params.max_depth, prices, 0)[SPLITS]
+    finding = tree_parts(params, layout, used, [0] * params.max_depth, prices, 0)[SPLITS]
+    return finding.correlations.times(min(rounds, 2 if prices.round_words else 1))
 
 
 def _kept_cost(

@@ -181,7 +181,8 @@ def _plan(party: Party, model: ModelHalf) -> None:
     roots'."""
     if party.ideal is None:
         pairs, values = planned_sums(model)
-        party.source.products.plan(pairs, values)
+        is_far = party.prices.round_words > 0
+        party.source.products.plan(pairs, values, is_far=is_far)
 
 
 def planned_sums(model: ModelHalf) -> tuple[int, int]:

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from securexgb.boost.costs.trees import finding_cost
+from securexgb.boost.costs.trees import taken_first
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.kind import BLOCK, Kind
 from securexgb.correlations.rows import RowShape
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.machine import Machine
 from securexgb.jobs.estimating.online import prices_of
-from securexgb.mpc.protocol import Cost
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealt import LEAST_WORDS, MOST_VECTORS, MOST_WORDS, PART
 from securexgb.offline.rows.row_bits import Layouts, row_bits_traffic
@@ -73,6 +72,7 @@ class DryRun:
 
     def __init__(self, job: Job, machine: Machine, round_words: int = 0) -> None:
         self._job, self._machine = job, machine
+        prices = prices_of(job, round_words)
         self._made = MadeTraffic() if not job.method.has_dealer else None
         self._transfers = TransferTraffic() if self._made is None else self._made.transfers
         masked = job.buckets if job.method.algorithm == "ss" and job.has_rows else (0, 0)
@@ -83,13 +83,17 @@ class DryRun:
         has_row_bits = job.params.is_hidden and job.has_rows
         self._rows = _RowBits(job, self._transfers) if has_row_bits else None
         if self._made is not None:
-            first = Cost()
+            first = Budget()
             if job.has_trees:
-                first = finding_cost(job.params, job.layout, prices_of(job, round_words))
-            self._made.begin_job(job.first_words, first.correlations.counts)
+                first = taken_first(job.params, job.layout, prices, job.params.n_estimators)
+            self._made.begin_job(job.first_words, first.counts)
         if job.makes_products:
             self.products = ProductsTraffic(
-                job.buckets, job.precision, job.vectors_a_round, job.vectors
+                job.buckets,
+                job.precision,
+                job.vectors_a_round,
+                job.vectors,
+                is_far=prices.round_words > 0,
             )
             self.products.begin()
 

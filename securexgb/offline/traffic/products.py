@@ -20,19 +20,26 @@ class ProductsTraffic:
     """What both matrices' products send while trees take vectors.
 
     ``columns``: of both matrices, by owner, columns times bins. ``a_tree``: pairs of vectors that
-    a round takes; ``vectors``: that the whole job takes. ``batches``: that were made, newest last.
+    a round takes; ``vectors``: that the whole job takes; ``is_far``:
+    see ``first_vectors``. ``batches``: that were made, newest last.
     """
 
     columns: tuple[int, int]
     precision: Precision
     a_tree: int
     vectors: int
+    is_far: bool = False
     sent: list[int] = field(default_factory=lambda: [0, 0])
     batches: list[Layout] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._matrices = [
-            _Matrix(owner, 2 * columns, self.precision, next_batch=first_vectors(self.a_tree))
+            _Matrix(
+                owner,
+                2 * columns,
+                self.precision,
+                next_batch=first_vectors(self.a_tree, is_far=self.is_far),
+            )
             for owner, columns in enumerate(self.columns)
             if columns
         ]

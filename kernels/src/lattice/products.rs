@@ -228,7 +228,6 @@ pub struct Room {
     numbers: Vec<u64>,
     low: Vec<u64>,
     turned: Vec<u64>,
-    values: Vec<u64>,
     wanted: Vec<u64>,
     sums: PointSums,
 }
@@ -261,11 +260,10 @@ pub fn products(
     let n = ring.degree;
     let count = out.len() / (2 * PACKED * n);
     let halvings = ring.halvings(halvings);
-    let Room { numbers, low, turned, values, wanted, sums } = room;
+    let Room { numbers, low, turned, wanted, sums } = room;
     numbers.resize(count * spread.inner(), 0);
     low.resize(2 * count * n, 0);
     turned.resize(2 * n, 0);
-    values.resize(n, 0);
     let parts = prepared.chunks_exact(spread.words() / LIMBS).enumerate();
     // The last prime's residues first: they are divided out of the others'.
     for (limb, prepared) in parts.rev() {
@@ -274,7 +272,7 @@ pub fn products(
         let small = spread.table(ring.p(limb));
         wanted_sums(ring, (spread, limb), c0, numbers, wanted);
         point_sums(ring, (spread, &small), c1, numbers, sums);
-        for (i, low) in low.chunks_exact_mut(n).enumerate() {
+        let mut summed = |i: usize, values: &mut [u64]| {
             let (summand, part) = (i / 2, i % 2);
             if part == 0 {
                 values.fill(0);
@@ -290,12 +288,15 @@ pub fn products(
                 let tables = (&ring.tables[limb], &small);
                 interpolated(ring.path, spread, tables, (turned, halvings[limb]), values);
             }
+        };
+        for (i, low) in low.chunks_exact_mut(n).enumerate() {
             if limb == PACKED {
-                low.copy_from_slice(values);
+                summed(i, low);
             } else {
+                let values = &mut out[(i * PACKED + limb) * n..][..n];
+                summed(i, values);
                 let primes = (ring.p(limb), ring.p(PACKED));
                 divided(ring.path, primes, ring.last_inverse[limb], low, values);
-                out[(i * PACKED + limb) * n..][..n].copy_from_slice(values);
             }
         }
     }
@@ -304,8 +305,11 @@ pub fn products(
 /// The coefficients of all summands' p, (summands, groups, k, d), modulo a prime; where columns
 /// (columns, length) are missing, zero.
 fn arranged(spread: Spread, reduce: &Reduce, columns: &[u64], numbers: &mut [u64]) {
-    numbers.fill(0);
     let (piece, distance) = (spread.piece(), spread.distance());
+    if columns.len() < numbers.len() {
+        let last = numbers.len() - spread.inner();
+        numbers[last..].fill(0);
+    }
     for (column, words) in columns.chunks_exact(spread.length).enumerate() {
         let (summand, place) = (column / spread.side, column % spread.side * piece);
         let groups = numbers[summand * spread.inner()..].chunks_exact_mut(distance);

@@ -51,9 +51,9 @@ PART = 4
 AT_A_TIME = 8
 """In so many portions what is wanted ahead is ordered: little of it stands before what is needed
 now."""
-LEVELS = 16, 8, 4, 2, 1
+LEVELS = 8, 2, 1
 """Which parts of what the first tree takes are made one after the other: about what it has taken
-with each level."""
+after its first levels, before its last one, and in all."""
 MOST_TILES = 16
 """Ahead of what is taken, a kind: some 16 MiB."""
 STOCK_TILES = 8

@@ -306,10 +306,8 @@ pub fn products(
 /// (columns, length) are missing, zero.
 fn arranged(spread: Spread, reduce: &Reduce, columns: &[u64], numbers: &mut [u64]) {
     let (piece, distance) = (spread.piece(), spread.distance());
-    if columns.len() < numbers.len() {
-        let last = numbers.len() - spread.inner();
-        numbers[last..].fill(0);
-    }
+    let last = numbers.len() - spread.inner();
+    numbers[last..].fill(0);
     for (column, words) in columns.chunks_exact(spread.length).enumerate() {
         let (summand, place) = (column / spread.side, column % spread.side * piece);
         let groups = numbers[summand * spread.inner()..].chunks_exact_mut(distance);
@@ -474,11 +472,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        for (vectors, length) in [(4, 4096), (24, 4096), (512, 4096), (8, 2048), (64, 4000)] {
-            assert!(Spread::new(8192, (vectors, 1), length).is_none(), "{vectors} {length}");
-        }
-        for side in [0, 3, 2048] {
-            assert!(Spread::new(8192, (8, side), 4096).is_none(), "{side}");
-        }
+        let fits = |vectors, side, length| Spread::new(8192, (vectors, side), length).is_some();
+        let lengths = [(4, 4096), (24, 4096), (512, 4096), (8, 2048), (64, 4000)];
+        assert!(!lengths.into_iter().any(|(vectors, length)| fits(vectors, 1, length)));
+        assert!(![0, 3, 2048].into_iter().any(|side| fits(8, side, 4096)));
     }
 }

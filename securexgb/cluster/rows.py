@@ -99,8 +99,7 @@ class ShardedRows:
         self._products = products.divided
         if self._products is None:
             return None
-        is_far = self._party.prices.round_words > 0
-        products.plan(*planned_sums(model), is_far=is_far)
+        products.plan(*planned_sums(model), is_far=self._party.prices.is_far)
         return self._products.divide([shape.matrix(owner) for owner in _owners(shape)])
 
     def _register(self, products: DividedProducts, shape: MatrixShape) -> None:

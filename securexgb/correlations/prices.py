@@ -17,6 +17,11 @@ class Prices:
     cheap_triples: bool
     round_words: int = 0
 
+    @property
+    def is_far(self) -> bool:
+        """Whether the link is slow, as far as anybody has measured."""
+        return self.round_words > 0
+
 
 DEALT = Prices(cheap_triples=True)
 MADE = Prices(cheap_triples=False)

@@ -225,13 +225,13 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         self._private = private
         self._vectors_in_job: int | None = None
         self._a_tree = a_tree
-        self._first = first_vectors(a_tree)
+        self._is_far = False
         self._registered = 0
         self._divided: dict[int, Prg] = {}
 
     def plan(self, vectors: int, values: int, *, is_far: bool) -> None:
         super().plan(vectors, values, is_far=is_far)
-        self._first = first_vectors(self._a_tree, is_far=is_far)
+        self._is_far = is_far
         self._vectors_in_job = vectors
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
@@ -283,7 +283,8 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
 
     def _new(self, matrix: BucketMatrix) -> _Matrix:
         precision = pads_precision(matrix, self._values_in_job)
-        return _Matrix(matrix.owner, 2 * matrix.columns, precision, next_batch=self._first)
+        first = first_vectors(self._a_tree, is_far=self._is_far)
+        return _Matrix(matrix.owner, 2 * matrix.columns, precision, next_batch=first)
 
     def _next(self) -> Prg:
         """The stream of the next matrix."""

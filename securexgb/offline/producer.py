@@ -156,7 +156,7 @@ class Producer:
             elif order is None:
                 return
             else:
-                while under_way and self._failure is None:
+                while under_way:
                     self._do(under_way.popleft())
                 self._do(order)
 

@@ -60,7 +60,7 @@ from securexgb.offline.oblivious_transfer import (
 from securexgb.offline.producer import LEVELS, PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
-from securexgb.offline.traffic.tiles import tile_of
+from securexgb.offline.traffic.tiles import all_as_made, as_made, tile_of
 
 _TWO = np.uint64(2)
 
@@ -123,7 +123,7 @@ class TwoPartySource:
     def keep(self, stock: Budget) -> None:
         """Keep so much made ahead of use, from now on: what a service answers with at once. Both
         parties say so at the same place of the program."""
-        wanted = _as_made(stock.counts)
+        wanted = all_as_made(stock.counts)
         self._kept = []
         for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
             count = wanted[kind]
@@ -148,7 +148,7 @@ class TwoPartySource:
         """See ``correlations.source``: keys, pools where they pay, and what the first tree takes, a
         level's part of all kinds after the other's."""
         self.producer.order(partial(self._transfers.prepare, words, words))
-        counts = _as_made(first)
+        counts = all_as_made(first)
         for part in LEVELS:
             for kind, count in counts.items():
                 self._supply(kind)
@@ -164,7 +164,7 @@ class TwoPartySource:
         self.producer.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        made: Kind[Any] = _made_as(kind)
+        made: Kind[Any] = as_made(kind)
         if made not in self._supplies:
             queue = PrefetchQueue(
                 self.producer, partial(self._begin, made), tile_of(made), made.block
@@ -294,16 +294,3 @@ def _digits(kind: DigitTransfers, begun: Callable[[], TransferEnd]) -> DigitEnd:
 def _slices(width: int, *messages: Words) -> list[Words]:
     """Messages of so many bits in slices; those of a whole word come as words."""
     return [to_slices(one, WORD) if width == WORD else one for one in messages]
-
-
-def _as_made(counts: Mapping[Kind[Any], int]) -> dict[Kind[Any], int]:
-    found: dict[Kind[Any], int] = {}
-    for kind, count in counts.items():
-        made = _made_as(kind)
-        found[made] = found.get(made, 0) + count
-    return found
-
-
-def _made_as(kind: Kind[Any]) -> Kind[Any]:
-    """The kind that is made in its place."""
-    return Transfers(max(kind.bits, WORD), kind.sender) if isinstance(kind, Transfers) else kind

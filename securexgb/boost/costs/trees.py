@@ -148,7 +148,7 @@ def taken_first(params: TrainingParams, layout: Layout, prices: Prices, rounds: 
     """
     used = sampled_count(params, layout)
     finding = tree_parts(params, layout, used, [0] * params.max_depth, prices, 0)[SPLITS]
-    return finding.correlations.times(min(rounds, 2 if prices.round_words else 1))
+    return finding.correlations.times(min(rounds, 2 if prices.is_far else 1))
 
 
 def _kept_cost(

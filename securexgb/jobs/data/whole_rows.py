@@ -180,9 +180,7 @@ def _plan(party: Party, model: ModelHalf) -> None:
     """Tell the source of correlations what products are coming: left children's pairs, and the
     roots'."""
     if party.ideal is None:
-        pairs, values = planned_sums(model)
-        is_far = party.prices.round_words > 0
-        party.source.products.plan(pairs, values, is_far=is_far)
+        party.source.products.plan(*planned_sums(model), is_far=party.prices.is_far)
 
 
 def planned_sums(model: ModelHalf) -> tuple[int, int]:

@@ -93,7 +93,7 @@ class DryRun:
                 job.precision,
                 job.vectors_a_round,
                 job.vectors,
-                is_far=prices.round_words > 0,
+                is_far=prices.is_far,
             )
             self.products.begin()
 

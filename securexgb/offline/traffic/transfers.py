@@ -27,7 +27,7 @@ from securexgb.offline.ahead import FIRST_BLOCK, LARGEST_BLOCK
 from securexgb.offline.base_transfer import Keys
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
 from securexgb.offline.producer import LEVELS, UNDER_WAY, PrefetchQueue, Producer
-from securexgb.offline.traffic.tiles import tile_of
+from securexgb.offline.traffic.tiles import all_as_made, as_made, tile_of
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
@@ -148,8 +148,9 @@ class MadeTraffic:
     def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
         """See ``correlations.source``."""
         self.transfers.prepare(words, words)
+        counts = all_as_made(first)
         for part in LEVELS:
-            for kind, count in first.items():
+            for kind, count in counts.items():
                 made, _, queue = self._queue(kind)
                 for _, size in queue.first(count // part):
                     make(self.transfers, made, size)
@@ -188,9 +189,7 @@ class MadeTraffic:
 
     def _queue(self, kind: Kind[Any]) -> tuple[Kind[Any], Portions, PrefetchQueue[Any]]:
         """What is made in its place, and of that what was drawn and what was ordered."""
-        made: Kind[Any] = kind
-        if isinstance(kind, Transfers):
-            made = Transfers(max(kind.bits, WORD), kind.sender)
+        made = as_made(kind)
         if made not in self._queues:
             queue = PrefetchQueue[Any](_NOBODY, _nothing, tile_of(made), made.block)
             if self._has_begun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from securexgb.attestation.trust import AttestationRequirement, collateral_sourc
 from securexgb.channel.keys import Credentials, create_keys
 from securexgb.cli.options import JobOption
 from securexgb.cli.output import Format, FormatOption, result
+from securexgb.cli.signals import until_stopped
 from securexgb.errors import UsageError
 from securexgb.serve.release.kept import KeptKeys
 from securexgb.serve.release.service import serving
@@ -98,4 +98,4 @@ def serve(
         )
         result(facts, text, form)
         with suppress(KeyboardInterrupt):
-            threading.Event().wait()  # until a signal
+            until_stopped()

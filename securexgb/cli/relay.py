@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from securexgb.channel.relay import Passed, Relay, shard_name
 from securexgb.cli.membership import federation_of
 from securexgb.cli.options import ConfigOption, JobOption, SetOption
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cli.signals import until_stopped
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.report.aligned import table
@@ -36,7 +36,7 @@ def relay(
     name = federation.config.name
     note(f"{name}: whoever asks for this side at port {passing.port} is passed on")
     try:
-        threading.Event().wait()
+        until_stopped()
     except KeyboardInterrupt:  # the end that a service is asked for
         passed = passing.passed
         passing.stop()

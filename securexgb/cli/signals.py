@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+_GLANCE_SECONDS = 0.5
 
 
 class Stopped(KeyboardInterrupt):
@@ -43,3 +46,10 @@ def ended_in_order() -> Iterator[None]:
     finally:
         for number in heard:
             signal.signal(number, before[number])
+
+
+def until_stopped() -> NoReturn:
+    """Wait for a signal, which raises KeyboardInterrupt. In glances: one that comes between the
+    interpreter's last look and the sleep does not end a wait without a limit."""
+    while True:
+        time.sleep(_GLANCE_SECONDS)

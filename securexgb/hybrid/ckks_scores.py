@@ -9,11 +9,12 @@ shares as fractions x0, x1 of one,
 is one product of complex numbers a leaf (``ckks_products``). A slot is a row and a tree, so a sum
 never exceeds 2 whatever the number of trees.
 
-*Precision.* The low limb keeps CKKS's error of 2^-16 a slot (more for deep trees, whose sums have
-many terms); it is so short that the sum over all trees is off by 2^-10 at most. Higher limbs have
-at most 12 bits: 2^-12 is 16 times the error, and rounding in shares makes them exact. The highest
-one counts modulo its length, which takes off the wrap of the shares: values are signed and 8 times
-below it.
+*Precision.* The low limb keeps CKKS's error, which is noise: a slot's standard deviation grows with
+the root of a tree's leaves, a score's with that of the trees. The limb is so short that 2^-10 is
+twelve of a score's standard deviations at least. Higher limbs have at most 12 bits, and fewer for
+deep trees: half of their unit is twelve of a slot's, and rounding in shares makes them exact. The
+highest one counts modulo its length, which takes off the wrap of the shares: values are signed and
+8 times below it.
 
 *Who learns what.* As in ``ckks_products``: the feature party sees fresh encryptions, the label
 party coefficients that are all masked. Both end with shares. Where these are opened, see
@@ -23,6 +24,7 @@ party coefficients that are all masked. Both end with shares. Where these are op
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,10 @@ Marks = NDArray[np.bool_]
 
 ERROR_BITS = 10
 """A score is off by at most 2^-10 in units of a margin."""
-_SLOT_ERROR_BITS = 16
+_NOISE_BITS = 16
+"""A slot's error is measured in units of 2^-16 of the numbers' range."""
+_DEVIATIONS = 12
+_BIAS = 0.08
 _LIMB_BITS = 12
 _WORD = 64
 _HEADROOM = 3
@@ -56,11 +61,12 @@ class Limbs:
     def of(trees: int, depth: int, margin_bits: int, integer_bits: int) -> Limbs:
         """For trees of this depth, and values below 2^integer_bits with ``margin_bits`` of
         fraction."""
-        deep = max(0, (depth - 3) // 2)
-        spare = _SLOT_ERROR_BITS - deep - ERROR_BITS - (trees - 1).bit_length()
-        low = max(1, margin_bits + spare)
+        deviation = _deviation(depth)
+        error = _DEVIATIONS * deviation * sqrt(trees) + _BIAS * trees
+        low = max(1, margin_bits + _NOISE_BITS - ERROR_BITS - _bits(error))
         rest = integer_bits + margin_bits + _HEADROOM - low
-        parts = -(-rest // (_LIMB_BITS - deep))
+        most = min(_LIMB_BITS, _NOISE_BITS - 1 - _bits(_DEVIATIONS * deviation))
+        parts = -(-rest // most)
         return Limbs(low, tuple(rest // parts + (i < rest % parts) for i in range(parts)))
 
     @property
@@ -68,6 +74,18 @@ class Limbs:
         """First bit and length of every limb."""
         sizes = [self.low, *self.high]
         return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+def _deviation(depth: int) -> float:
+    """Standard deviation of a slot's error, in units of 2^-16: as measured, see docs/ckks.md.
+
+    Each leaf of the tree adds a ciphertext's fresh noise, the rest does not depend on them."""
+    return sqrt(0.019 + 0.0054 * (1 << depth))
+
+
+def _bits(value: float) -> int:
+    """The least power of two that is not below it: the same at both sides."""
+    return (ceil(value) - 1).bit_length()
 
 
 def scores_cost(leaves: int, slots: int, limbs: Limbs) -> Cost:

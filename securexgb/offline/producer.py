@@ -62,6 +62,7 @@ left."""
 UNDER_WAY = 4
 """Orders that have begun and are not finished, at most: a message of each is on its way."""
 _JOIN_SECONDS = 10.0
+_GLANCE_SECONDS = 1.0
 Result = TypeVar("Result")
 
 
@@ -116,7 +117,7 @@ class Producer:
             with self._progress:
                 while not is_there():
                     self.check()
-                    self._progress.wait()
+                    self._progress.wait(_GLANCE_SECONDS)  # a signal is heard between two
         finally:
             self.waited_seconds += perf_counter() - began
 

@@ -35,6 +35,7 @@ from securexgb.serve.scoring.allowed import serving
 
 _LOG = logging.getLogger(__name__)
 _LEAVING_SECONDS = 5.0
+_GLANCE_SECONDS = 0.5
 
 
 class Scoring(Replica, Protocol):
@@ -68,7 +69,9 @@ def run(
         gc.collect()
         gc.freeze()
         started(number)
-        ended.wait()
+        # In glances: a signal that comes just before a wait without a limit does not end it.
+        while not ended.wait(_GLANCE_SECONDS):
+            pass
         raise SecureXGBError(f"{config.name}: the HTTP server ended by itself")
     except KeyboardInterrupt:
         has_callers = federation.role == "label"

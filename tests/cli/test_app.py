@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
 from securexgb.cli.app import main
 from securexgb.cli.output import explain
-from securexgb.cli.signals import ended_in_order
+from securexgb.cli.signals import ended_in_order, until_stopped
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
+from securexgb.offline.producer import Producer
 from securexgb.report.aligned import duration, figure, table
 from securexgb.report.record import plain
 
@@ -315,3 +317,34 @@ def test_what_the_machine_lacks_is_no_bug(capsys, code):
     assert all("refuses more memory or threads" in line for line in others)
     assert first.startswith("error: cannot use a file or stream: ")
     assert second.startswith("error: cannot use /some/where: ")
+
+
+def _taken_elsewhere(number):
+    """A signal that another thread takes wakes no main thread, as one that comes too early."""
+    threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), number)).start()
+
+
+def test_a_service_hears_a_signal_that_does_not_wake_it():
+    def service():
+        _taken_elsewhere(signal.SIGTERM)
+        until_stopped()
+
+    with ended_in_order(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        service()
+
+
+def test_who_waits_for_randomness_hears_it_too():
+    """Whoever makes it is in the midst of something long."""
+    producer, over = Producer("test"), threading.Event()
+    producer.order(over.wait)
+
+    def is_there():
+        _taken_elsewhere(signal.SIGTERM)
+        return False
+
+    try:
+        with ended_in_order(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            producer.wait(is_there)
+    finally:
+        over.set()
+        producer.close()

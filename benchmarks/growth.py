@@ -20,8 +20,9 @@ from measure import measured
 
 from securexgb.boost.layout import Layout
 from securexgb.correlations.kinds import KINDS
+from securexgb.jobs.data.expected import gradients_cost
 from securexgb.jobs.estimating.job import Job
-from securexgb.jobs.estimating.online import gradients_cost, tree_cost
+from securexgb.jobs.estimating.online import tree_cost
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),

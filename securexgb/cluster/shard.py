@@ -80,7 +80,7 @@ class Shard:
         self._keep_state(model, coins, is_resumed=bool(is_resumed))
         self._all_rounds = model.params.all_rounds
         if self._party.ideal is None:
-            self._party.source.begin_job(planned_choices(model, stop - start), {})
+            self._party.source.begin_job(planned_choices(model, stop - start))
         self._rows.begin(RowStart(model, public, session, slice(start, stop)))
         return Said(said.name, (self._rows.shape.noise_bits,))
 

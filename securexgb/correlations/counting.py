@@ -72,8 +72,11 @@ class CountingSource:
         self.budget += Budget({kind.dealt: count + -count % kind.grain})
         return self._source.take(kind, count)
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
-        self._source.begin_job(words, first)
+    def begin_job(self, words: int) -> None:
+        self._source.begin_job(words)
+
+    def expect(self, counts: Mapping[Kind[Any], int]) -> None:
+        self._source.expect(counts)
 
     def begin_tree(self, remaining: int) -> None:
         self._source.begin_tree(remaining)

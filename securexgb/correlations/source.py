@@ -248,12 +248,13 @@ class CorrelationSource(Protocol):
     def take(self, kind: Kind[P], count: int) -> P:
         """This party's part of the next ``count`` elements, as read-only arrays."""
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
-        """So many words of 64 transfers will be taken in each direction, at least, and so many
-        elements of these kinds by the first tree: what such a job needs first may be made.
+    def begin_job(self, words: int) -> None:
+        """So many words of 64 transfers will be taken in each direction, at least: what such a job
+        needs first may be made."""
 
-        Levels of a tree take of all kinds, each twice what the one above took.
-        """
+    def expect(self, counts: Mapping[Kind[Any], int]) -> None:
+        """So many elements of these kinds will be taken by a tree, beside what was said before:
+        they may be made now. Levels take of all kinds, each twice what the one above took."""
 
     def begin_tree(self, remaining: int) -> None:
         """Before each tree: so many are to come, this one included, and they take alike.

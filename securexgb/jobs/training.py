@@ -12,7 +12,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.booster import grow_model
 from securexgb.boost.columns.binning import Columns
 from securexgb.boost.continued.going_on import going_on
-from securexgb.boost.costs.trees import taken_first
+from securexgb.boost.costs.trees import taken_by_trees
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
@@ -107,9 +107,9 @@ def begin(party: Party, job: TrainingJob) -> State:
     sets = _sets(party, job, agreement, model)
     _take_up(model, job, agreement, saved)
     if party.ideal is None:
-        rounds = job.params.all_rounds - len(model.rounds)
-        first = taken_first(job.params, agreement.layout, party.prices, rounds)
-        party.source.begin_job(planned_sums(model)[1], first.counts)
+        party.source.begin_job(planned_sums(model)[1])
+        _, splits = taken_by_trees(job.params, agreement.layout, party.prices, 0)
+        party.source.expect(splits.counts)
     coins, known = Prg(bytes.fromhex(saved_state.coins)), agreement.are_margins_known
     rows.begin(
         RowStart(
@@ -119,6 +119,8 @@ def begin(party: Party, job: TrainingJob) -> State:
             training=slice(0, job.data.count),
         )
     )
+    if party.ideal is None and party.prices.is_far:
+        _expect(party, model, rows.shape.noise_bits)
     return State(
         model=model,
         trees=TreeJob(
@@ -139,6 +141,15 @@ def begin(party: Party, job: TrainingJob) -> State:
         begin_tree=party.source.begin_tree,
         keep=lambda state: _keep(state, job.store, rows, agreement.session),
     )
+
+
+def _expect(party: Party, model: ModelHalf, noise_bits: int) -> None:
+    """On a slow link have made what else the first two rounds' trees take: processors have the
+    time."""
+    rounds = model.params.all_rounds - len(model.rounds)
+    sums, splits = taken_by_trees(model.params, model.layout, party.prices, noise_bits)
+    for budget in (sums, sums + splits)[:rounds]:
+        party.source.expect(budget.counts)
 
 
 def _keep(state: State, store: CheckpointStore | None, rows: TrainingRows, session_id: str) -> None:

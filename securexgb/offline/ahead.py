@@ -45,27 +45,41 @@ def joined(parts: Sequence[P]) -> P:
     return type(parts[0])(*[np.concatenate(column, axis=-1) for column in columns])
 
 
+def block_of(missing: int, made: int, ordered: int, largest: int = LARGEST_BLOCK) -> int:
+    """How much is taken at a time where so much is missing, after ``made``: a block, which grows as
+    half of what was made; but no more than half of what was ordered before, where that will do, as
+    the rest may be on its way."""
+    if ordered <= missing:
+        return max(missing, min(max(FIRST_BLOCK, made // 2), largest))
+    return max(missing, min(max(BLOCK, made // 2), largest, ordered // 2))
+
+
 class Supply(Generic[P]):
     """The correlations of one kind at one party, in order.
 
     ``make(start, count)`` gives elements start .. start + count, both multiples of ``unit``, as
     parts with their sizes, which are multiples as well: a large request is joined once, here.
     ``grain``: so many elements, or a multiple, are used up by a request. What is made singly (a
-    unit of 1) is large, and not taken in blocks.
+    unit of 1) is large, and not taken in blocks. ``ordered``: how much was asked for and not taken.
     """
 
-    def __init__(self, make: Callable[[int, int], Made[P]], grain: int, unit: int = BLOCK) -> None:
+    def __init__(
+        self,
+        make: Callable[[int, int], Made[P]],
+        grain: int,
+        unit: int = BLOCK,
+        ordered: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._make = make
-        self._grain, self._unit = grain, unit
+        self._grain, self._unit, self._ordered = grain, unit, ordered
         self._held: P | None = None
         self._made = self._at = self._ready = 0
-        self._block = FIRST_BLOCK if unit > 1 else 0
-        self._largest = LARGEST_BLOCK
+        self._largest = LARGEST_BLOCK if unit > 1 else 0
 
     def stay_small(self) -> None:
-        """Take blocks that are no larger than the first, from now on: where there is a stock of
-        words of 64, a large one would be made again at once, and whoever comes then would wait."""
-        self._block, self._largest = min(self._block, FIRST_BLOCK), FIRST_BLOCK
+        """Take small blocks from now on: where there is a stock of words of 64, a large one would
+        be made again at once, and whoever comes then would wait."""
+        self._largest = min(self._largest, FIRST_BLOCK)
 
     @property
     def left(self) -> int:
@@ -84,10 +98,9 @@ class Supply(Generic[P]):
     def _across(self, count: int, missing: int) -> P:
         """What is left of this block, and the beginning of a new one, of ``missing`` at least."""
         held, rest = self._held, self._ready - self._at
-        made = max(missing, self._block)
+        made = block_of(missing, self._made, self._ordered(), self._largest)
         made += -made % self._unit
         fresh = self._make(self._made, made)
-        self._block = min(2 * self._block, self._largest)
         self._made += made
         taken = [cut(held, self._at, self._ready)] if rest and held is not None else []
         count -= rest

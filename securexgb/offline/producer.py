@@ -11,7 +11,7 @@ messages are under way, before the first of them has what it waits for: one at a
 take the link's latency. How far the thread has come does not matter to anybody but a taker who has
 to wait.
 
-How far ahead: what finding the first tree's splits takes is told before it, and made level by
+How far ahead: what the first tree takes is told before it, as far as it pays, and made level by
 level; of other kinds a quarter of what was taken so far, and from the second tree on what the last
 tree took, ordered as a tree begins; nothing beyond what the trees to come will take if they are
 like it, and never more than ``MOST_TILES``. So the buffers are bounded, and little is made in vain.
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ PART = 4
 AT_A_TIME = 8
 """In so many portions what is wanted ahead is ordered: little of it stands before what is needed
 now."""
+LEAST_ASKED = 1 << 9
+"""Elements that are ordered ahead at a time, at least: a request has a price of its own."""
 LEVELS = 8, 2, 1
 """Which parts of what the first tree takes are made one after the other: about what it has taken
 after its first levels, before its last one, and in all."""
@@ -60,10 +62,13 @@ STOCK_TILES = 8
 """A stock is made up by so much of it at a time: a service says that it is low where a quarter is
 left."""
 UNDER_WAY = 4
-"""Orders that have begun and are not finished, at most: a message of each is on its way."""
+"""Tiles of orders that have begun and are not finished: a message of each order is on its way."""
+LEAST_SHARE = 1 / 16
+"""Of a tile, that an order counts for."""
 _JOIN_SECONDS = 10.0
 _GLANCE_SECONDS = 1.0
 Result = TypeVar("Result")
+_UnderWay: TypeAlias = tuple[Callable[[], None], float]
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,10 @@ class _InTwo:
     """An order whose rest is done later; see ``Producer.order_in_two``."""
 
     work: Callable[[], Callable[[], None]]
+    tiles: float
 
-    def begin(self, under_way: deque[Callable[[], None]]) -> None:
-        under_way.append(self.work())
+    def begin(self, under_way: deque[_UnderWay]) -> None:
+        under_way.append((self.work(), self.tiles))
 
 
 class Producer:
@@ -97,9 +103,10 @@ class Producer:
         """Have something made; raises what an earlier order has failed with."""
         self._put(work)
 
-    def order_in_two(self, begin: Callable[[], Callable[[], None]]) -> None:
-        """The same; what ``begin`` returns is called later, when others have begun, too."""
-        self._put(_InTwo(begin))
+    def order_in_two(self, begin: Callable[[], Callable[[], None]], tiles: float = 1.0) -> None:
+        """The same; what ``begin`` returns is called later, when others have begun, too: so many
+        of them as ``UNDER_WAY`` says, of which this one counts for ``tiles``."""
+        self._put(_InTwo(begin, tiles))
 
     def _put(self, order: Callable[[], None] | _InTwo) -> None:
         self.check()
@@ -146,10 +153,11 @@ class Producer:
             raise PeerGone("this side has closed its source of correlations")
 
     def _run(self) -> None:
-        under_way: deque[Callable[[], None]] = deque()
+        under_way: deque[_UnderWay] = deque()
         while self._failure is None and not self._closed:
-            if len(under_way) >= UNDER_WAY or (under_way and self._orders.empty()):
-                self._do(under_way.popleft())
+            is_enough = sum(tiles for _, tiles in under_way) >= UNDER_WAY
+            if is_enough or (under_way and self._orders.empty()):
+                self._do(under_way.popleft()[0])
                 continue
             order = self._orders.get()
             if isinstance(order, _InTwo):
@@ -158,7 +166,7 @@ class Producer:
                 return
             else:
                 while under_way:
-                    self._do(under_way.popleft())
+                    self._do(under_way.popleft()[0])
                 self._do(order)
 
     def _do(self, work: Callable[[], None]) -> None:
@@ -192,7 +200,7 @@ class PrefetchQueue(Prefetched[P]):
         super().__init__(unit, tile)
         self._producer = producer
         self._begin = begin
-        self._most = MOST_TILES * tile
+        self._most, self._least = MOST_TILES * tile, min(LEAST_ASKED, tile)
         self._tile = self._largest = tile
         self._stock = 0
 
@@ -211,7 +219,11 @@ class PrefetchQueue(Prefetched[P]):
     def first(self, count: int) -> list[tuple[int, int]]:
         """Requests for that."""
         goal = min(count, self._most)
-        return self._up_to(goal - goal % self._unit)
+        return self._up_to(goal + -goal % self._unit)
+
+    def ordered(self) -> int:
+        """What was ordered and not taken: the same at both parties, whatever is there."""
+        return self.requested - self.taken
 
     def draw(self, _start: int, count: int) -> Made[P]:
         """The next ``count`` elements, a multiple of the unit, once they are there."""
@@ -225,19 +237,23 @@ class PrefetchQueue(Prefetched[P]):
         self._have_made(self.top_up(held))
 
     def ahead(self, need: int) -> int:
-        usual = min(need // PART if self.expected is None else self.a_tree, self._most)
+        usual = need // PART if self.expected is None else max(self.a_tree, self._least)
+        usual = min(usual, self._most)
         return max(usual, self._stock)
 
     def worth_asking(self, ahead: int) -> int:
         """Of a stock a tile at a time, so that making it never stands in the way for long."""
-        return min(ahead // 2, self._tile) if self._stock else ahead // AT_A_TIME
+        if self._stock:
+            return min(ahead // 2, self._tile)
+        return max(ahead // AT_A_TIME, min(ahead, self._least))
 
     def _order(self, count: int) -> None:
         self._have_made(self.ask(count))
 
     def _have_made(self, requests: list[tuple[int, int]]) -> None:
         for _, size in requests:
-            self._producer.order_in_two(partial(self._begun, size))
+            share = max(size / self._largest, LEAST_SHARE)
+            self._producer.order_in_two(partial(self._begun, size), share)
 
     def _begun(self, size: int) -> Callable[[], None]:
         part = self._begin(size)

@@ -117,8 +117,11 @@ class SeededSource:
             supply = self._supplies[made] = self._supply(made)
         return supply.take(count)
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
+    def begin_job(self, words: int) -> None:
         """See ``correlations.source``: nothing is worth it."""
+
+    def expect(self, counts: Mapping[Kind[Any], int]) -> None:
+        """See ``correlations.source``: the dealer's are there at once."""
 
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""

@@ -21,6 +21,7 @@ private matrix come from elsewhere, by another thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -103,6 +104,7 @@ class TwoPartySource:
         self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
         self._kept: list[tuple[PrefetchQueue[Any], Supply[Any], int]] = []
+        self._told = Counter[Kind[Any]]()
         self._has_begun = False  # the first tree
 
     @property
@@ -144,15 +146,18 @@ class TwoPartySource:
         """Return when all that was ordered is there; raises what that has failed with."""
         self.producer.run(lambda: None)
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
-        """See ``correlations.source``: keys, pools where they pay, and what the first tree takes, a
-        level's part of all kinds after the other's."""
+    def begin_job(self, words: int) -> None:
+        """See ``correlations.source``: keys, and pools where they pay."""
         self.producer.order(partial(self._transfers.prepare, words, words))
-        counts = all_as_made(first)
+
+    def expect(self, counts: Mapping[Kind[Any], int]) -> None:
+        """See ``correlations.source``: a level's part of all kinds after the other's."""
+        made = all_as_made(counts)
         for part in LEVELS:
-            for kind, count in counts.items():
+            for kind, count in made.items():
                 self._supply(kind)
-                self._queues[kind].have(count // part)
+                self._queues[kind].have(self._told[kind] + count // part)
+        self._told.update(made)
 
     def begin_tree(self, remaining: int) -> None:
         self._has_begun = True
@@ -172,7 +177,7 @@ class TwoPartySource:
             if self._has_begun:
                 queue.within_tree()
             self._queues[made] = queue
-            self._supplies[made] = Supply(queue.draw, made.grain, made.block)
+            self._supplies[made] = Supply(queue.draw, made.grain, made.block, queue.ordered)
         found: Supply[P] = self._supplies[made]
         self._supplies[kind] = found
         return found

@@ -29,6 +29,7 @@ from securexgb.correlations.counting import CountingSource
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
 from securexgb.errors import MalformedFrame, UsageError
+from securexgb.jobs.data.expected import gradients_cost
 from securexgb.jobs.estimating.correlations import DryRun
 from securexgb.jobs.estimating.estimate import PREDICTED_ROWS, estimate
 from securexgb.jobs.estimating.job import Job
@@ -37,7 +38,6 @@ from securexgb.jobs.estimating.machine import Machine, price
 from securexgb.jobs.estimating.memory import memory_of, session_bytes
 from securexgb.jobs.estimating.online import (
     closing_cost,
-    gradients_cost,
     measuring_a_model_cost,
     setup_cost,
     tree_cost,
@@ -161,6 +161,38 @@ def test_a_training_costs_what_is_foreseen(method, settings, splits):
     grown += sum(8 * (one.label_words + one.feature_words) for one in words)
     measured = -(-3 // of.params.eval_every)
     assert online == pytest.approx(grown + measured * metrics, rel=0.01, abs=4000)
+
+
+@pytest.mark.parametrize(("round_words", "trees"), [(31_250, 2), (0, 1)])
+def test_what_the_first_trees_take_is_ordered_before_them(round_words, trees):
+    """On a slow link all that two take, else of what finding the first one's splits takes."""
+    of = job(TWO_PARTY, rows=600, splits="hidden", max_depth=3)
+
+    def program(party, own):
+        party.round_words = round_words
+        source, seen = party.source, []
+        begin = source.begin_tree
+
+        def look(remaining):
+            used = source._supplies
+            seen.append(
+                {k: (q.requested, q.taken - used[k].left) for k, q in source._queues.items()}
+            )
+            begin(remaining)
+
+        source.begin_tree = look
+        train(party, TrainingJob(of.params, own))
+        return seen
+
+    whole, columns = table_of(of, of.all_rows), np.arange(of.layout.total_columns)
+    sides = columns[: of.layout.label_columns], columns[of.layout.label_columns :]
+    for seen in simulate_parties(program, side_data(whole, sides), 1, of.method).results:
+        assert trees == 1 or seen[0].keys() == seen[2].keys()
+        for kind, (ordered, _) in seen[0].items():
+            _, taken = seen[trees][kind]
+            assert taken <= ordered or not round_words, kind
+            assert ordered <= 1.5 * taken + 512, kind
+        assert len(seen[0]) > 15
 
 
 def test_messages_that_wait_for_each_other_are_foreseen(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -23,7 +23,6 @@ from securexgb.cluster.parts import check_shards, shard_rows
 from securexgb.cluster.rows import RowCounts, ShardedRows
 from securexgb.cluster.shard import Shard
 from securexgb.correlations.counting import CountingSource
-from securexgb.correlations.kind import Kind
 from securexgb.correlations.prices import DEALT
 from securexgb.correlations.transfers import Transfers
 from securexgb.errors import DataError, SecureXGBError, UsageError
@@ -311,9 +310,9 @@ class Told(CountingSource):
 
     words = 0
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
+    def begin_job(self, words: int) -> None:
         self.words += words
-        super().begin_job(words, first)
+        super().begin_job(words)
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])

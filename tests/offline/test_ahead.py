@@ -94,6 +94,27 @@ def test_of_a_stock_no_large_block_is_taken() -> None:
     assert max(drawn) >= 4 * FIRST_BLOCK
 
 
+def test_blocks_are_of_what_was_ordered_where_that_will_do() -> None:
+    drawn, ordered = list[int](), [6400]
+
+    def make(_: int, count: int) -> Made[GatePieces]:
+        drawn.append(count)
+        ordered[0] = max(ordered[0] - count, 0)
+        a, b, c = np.zeros((3, 1, count), np.uint64)
+        return [(GatePieces(a[0], b, c), count)]
+
+    supply = Supply(make, 1, ordered=lambda: ordered[0])
+    supply.take(0)
+    assert drawn == [64]
+    while sum(drawn) < 6400:
+        supply.take(10)
+    assert sum(drawn) == 6400
+    assert max(drawn) > FIRST_BLOCK
+    assert len(drawn) < 20
+    supply.take(64)  # nothing is ordered: a block
+    assert drawn[-1] == max(FIRST_BLOCK, 6400 // 2)
+
+
 def test_large_requests_are_cut() -> None:
     line = CorrectionBuffer(64, 64, 64, 1)
     asked = line.ask(3 * REQUEST_WORDS)

@@ -140,15 +140,19 @@ def tree_parts(
     return parts
 
 
-def taken_first(params: TrainingParams, layout: Layout, prices: Prices, rounds: int) -> Budget:
-    """Correlations for finding the splits of the first of so many rounds' trees, and their leaves:
-    most of what it takes, and known before it, since owners of splits and noise do not matter.
+def taken_by_trees(
+    params: TrainingParams, layout: Layout, prices: Prices, noise_bits: int
+) -> tuple[Budget, Budget]:
+    """Correlations of ``tree_parts``, known before: of histograms; of finding splits and leaves,
+    which are most of what a tree takes, and do not depend on noise. Owners do not matter."""
+    used, owned = sampled_count(params, layout), [0] * params.max_depth
+    parts = tree_parts(params, layout, used, owned, prices, noise_bits)
+    return parts[HISTOGRAMS].correlations, parts[SPLITS].correlations
 
-    On a slow link of the first two rounds: processors have the time.
-    """
-    used = sampled_count(params, layout)
-    finding = tree_parts(params, layout, used, [0] * params.max_depth, prices, 0)[SPLITS]
-    return finding.correlations.times(min(rounds, 2 if prices.is_far else 1))
+
+def halved_splits(params: TrainingParams) -> list[int]:
+    """Of each level the label party's, if the parties own as many as each other."""
+    return [(objective_of(params).outputs << level) // 2 for level in range(params.max_depth)]
 
 
 def _kept_cost(

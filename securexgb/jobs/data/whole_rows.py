@@ -27,6 +27,7 @@ from securexgb.boost.predict import training_margins
 from securexgb.boost.row_side import LocalRows, ModelRows, RowJob
 from securexgb.boost.splits.level import Level
 from securexgb.errors import UsageError
+from securexgb.jobs.data.expected import taken_by_rows
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.matrix import MatrixShape
@@ -104,6 +105,15 @@ class WholeRows:
         # What rows begin with is the label party's; margins that trees have moved nobody knows.
         rows.start(self._margins(start), at_label=not model.rounds)
         self._begun = start, rows
+        if party.ideal is None and party.prices.is_far:
+            self._expect(start.model, rows.shape.noise_bits)
+
+    def _expect(self, model: ModelHalf, noise_bits: int) -> None:
+        """On a slow link have made what the first two rounds take: processors have the time."""
+        rows, more = self._data.count, sum(data.count for data in self._sets)
+        taken = taken_by_rows(model.params, model.layout, noise_bits, rows, more)
+        for budget in taken[: model.params.all_rounds - len(model.rounds)]:
+            self._party.source.expect(budget.counts)
 
     def keep(self, count: int, session: str) -> None:
         if self._store is not None:

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from securexgb.boost.costs.trees import taken_first
+from securexgb.boost.costs.trees import taken_by_trees
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.kind import BLOCK, Kind
+from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
+from securexgb.jobs.data.expected import taken_by_rows
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.machine import Machine
 from securexgb.jobs.estimating.online import prices_of
@@ -83,10 +85,9 @@ class DryRun:
         has_row_bits = job.params.is_hidden and job.has_rows
         self._rows = _RowBits(job, self._transfers) if has_row_bits else None
         if self._made is not None:
-            first = Budget()
-            if job.has_trees:
-                first = taken_first(job.params, job.layout, prices, job.params.n_estimators)
-            self._made.begin_job(job.first_words, first.counts)
+            self._made.begin_job(job.first_words)
+            for budget in _expected(job, prices):
+                self._made.expect(budget.counts)
         if job.makes_products:
             self.products = ProductsTraffic(
                 job.buckets,
@@ -140,6 +141,22 @@ class DryRun:
         for source in (self._made, self._dealt):
             if source is not None:
                 source.take(budget.counts)
+
+
+def _expected(job: Job, prices: Prices) -> list[Budget]:
+    """What a training tells its source before the first tree, in this order."""
+    params, layout = job.params, job.layout
+    noise_bits = job.precision.noise_bits if job.has_pads else 0
+    trees, rows = list[Budget](), list[Budget]()
+    sums, splits = taken_by_trees(params, layout, prices, noise_bits)
+    if job.has_trees:
+        trees = [splits, sums, sums + splits]
+    if job.has_rows:
+        rows = taken_by_rows(params, layout, noise_bits, job.rows, job.evaluation_rows)
+    if not prices.is_far:
+        return trees[:1]
+    rounds = params.n_estimators
+    return [*trees[:1], *rows[:rounds], *trees[1:][:rounds]]
 
 
 class _Dealt:

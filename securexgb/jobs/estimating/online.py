@@ -7,33 +7,22 @@ rows), and for the few hundred bytes of text in which both sides say what they h
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 from securexgb.align.cost import intersection_cost
 from securexgb.align.sizes import Sizes
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.costs.scores import margins_cost, predictions_cost
-from securexgb.boost.costs.trees import row_parts, tree_parts
-from securexgb.boost.dither import Dither
+from securexgb.boost.costs.trees import halved_splits, row_parts, tree_parts
 from securexgb.boost.importance import importance_cost
-from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.schedule import is_sampled
-from securexgb.boost.objective.objective import Labels, gradient_vectors
-from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import blocks, sending_block
 from securexgb.boost.splits.sample import sampled_count
-from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.prices import Prices
+from securexgb.jobs.data.expected import gradients_cost
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost
-from securexgb.jobs.simulation import simulate_parties
-from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.shared import Shared
 
 GRADIENTS, METRICS = "gradients", "metrics"
-_SAMPLE_ROWS = 4096
 _STOP = Cost.alike(1, 0, {})
 """Whether a side wants to stop: a byte, before each tree."""
 _TERMS_WORDS = 200
@@ -83,7 +72,7 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     """
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
-    owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
+    owned = halved_splits(params)
     used = sampled_count(params, layout)
     rows, more = job.rows, job.evaluation_rows
     prices = prices_of(job, round_words)
@@ -131,28 +120,3 @@ def prediction_cost(job: Job, rows: int) -> Cost:
         return cost
     # Which model, its ledger; the rows.
     return cost + Cost.alike(2 + job.comparing_rounds(1, 1), 40, {})
-
-
-@cache
-def gradients_cost(params: TrainingParams, layout: Layout, rows: int) -> Cost:
-    """Cost of so many rows' gradients, in the numbers of the whole job: of a sample of whole words,
-    times as many; rounds by block."""
-    numbers = layout.numbers(params)
-
-    def count(party: Party, _: None) -> tuple[int, int, Budget]:
-        counting = CountingSource(party.source)
-        party.source = counting
-        rounds, sent = party.rounds, party.channel.traffic.bytes_sent
-        objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
-        targets = Shared.zeros(*objective.targets_shape(_SAMPLE_ROWS))
-        margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
-        labels = Labels(targets, zeros if layout.weights else None)
-        gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
-        words = (party.channel.traffic.bytes_sent - sent) // 8
-        return party.rounds - rounds, words, counting.budget
-
-    (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
-    times = -(-rows // 64) * 64 / _SAMPLE_ROWS
-    kinds = {kind: round(times * number) for kind, number in used.counts.items()}
-    rounds *= len(list(blocks(rows, sending_block(rows))))
-    return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))

@@ -23,11 +23,11 @@ from securexgb.correlations.slices import SlicedTransfers
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.offline import oblivious_transfer as ot
-from securexgb.offline.ahead import FIRST_BLOCK, LARGEST_BLOCK
+from securexgb.offline.ahead import block_of
 from securexgb.offline.base_transfer import Keys
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
-from securexgb.offline.producer import LEVELS, UNDER_WAY, PrefetchQueue, Producer
-from securexgb.offline.traffic.tiles import all_as_made, as_made, tile_of
+from securexgb.offline.producer import LEAST_SHARE, LEVELS, UNDER_WAY, PrefetchQueue, Producer
+from securexgb.offline.traffic.tiles import TILE, all_as_made, as_made, tile_of
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
@@ -49,7 +49,7 @@ class TransferTraffic:
         self.sent = [0, 0]
         self.fills = 0
         self._chains = [0, 0]
-        self._under_way: deque[list[int]] = deque()
+        self._under_way: deque[tuple[list[int], float]] = deque()
         self.kinds: Counter[Kind[Any]] = Counter()
         self._ends: list[ot._Direction] = []
         self._stretch_after = stretch_after
@@ -101,7 +101,8 @@ class TransferTraffic:
     @property
     def messages(self) -> int:
         """See the class."""
-        return max(max(lengths) for lengths in (self._chains, *self._under_way))
+        under_way = (lengths for lengths, _ in self._under_way)
+        return max(max(lengths) for lengths in (self._chains, *under_way))
 
     def _pass(self, shares: Sequence[ot._Share]) -> None:
         """One request, by who sends in it; each side's own messages go out before it waits."""
@@ -112,9 +113,10 @@ class TransferTraffic:
             self.sent[1 - sender] += 8 * (128 // TREE_DEPTH - 1) * share.words
             sends[sender] |= share.trees > 0
             sends[1 - sender] |= share.words > 0
-        if len(self._under_way) == UNDER_WAY:
+        while sum(tiles for _, tiles in self._under_way) >= UNDER_WAY:
             self._finish()
-        self._under_way.append(self._arriving(*sends))
+        tiles = max(max(share.words for share in shares) / TILE, LEAST_SHARE)
+        self._under_way.append((self._arriving(*sends), tiles))
 
     def settle(self) -> None:
         """Somebody waits for all that is under way."""
@@ -122,13 +124,13 @@ class TransferTraffic:
             self._finish()
 
     def _finish(self) -> None:
-        arrived = self._under_way.popleft()
+        arrived, _ = self._under_way.popleft()
         self._chains = [max(pair) for pair in zip(self._chains, arrived, strict=True)]
 
     def _wait(self, label_sends: bool, feature_sends: bool) -> None:
         """Messages of whoever sends, awaited at once."""
-        self._under_way.append(self._arriving(label_sends, feature_sends))
-        self._finish()
+        self._under_way.append((self._arriving(label_sends, feature_sends), 0.0))
+        self.settle()
 
     def _arriving(self, label_sends: bool, feature_sends: bool) -> list[int]:
         """How long the chains are at both ends once the messages of whoever sends have come; who
@@ -143,17 +145,22 @@ class MadeTraffic:
     def __init__(self) -> None:
         self.transfers = TransferTraffic()
         self._queues: dict[Kind[Any], tuple[Portions, PrefetchQueue[Any]]] = {}
+        self._told = Counter[Kind[Any]]()
         self._has_begun = False
 
-    def begin_job(self, words: int, first: Mapping[Kind[Any], int]) -> None:
+    def begin_job(self, words: int) -> None:
         """See ``correlations.source``."""
         self.transfers.prepare(words, words)
-        counts = all_as_made(first)
+
+    def expect(self, counts: Mapping[Kind[Any], int]) -> None:
+        """See ``correlations.source``."""
+        made = all_as_made(counts)
         for part in LEVELS:
-            for kind, count in counts.items():
-                made, _, queue = self._queue(kind)
-                for _, size in queue.first(count // part):
-                    make(self.transfers, made, size)
+            for kind, count in made.items():
+                _, _, queue = self._queue(kind)
+                for _, size in queue.first(self._told[kind] + count // part):
+                    make(self.transfers, kind, size)
+        self._told.update(made)
 
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""
@@ -179,7 +186,7 @@ class MadeTraffic:
         a tree first asks for them: a pool is filled when the first large request comes."""
         for kind, count in sorted(counts.items(), key=lambda one: _place(one[0])):
             made, portions, queue = self._queue(kind)
-            for drawn in portions.of(count):
+            for drawn in portions.of(count, queue.ordered):
                 is_short = queue.requested < queue.taken + drawn
                 for _, size in queue.ask(drawn):
                     make(self.transfers, made, size)
@@ -215,19 +222,23 @@ class Portions:
     """The portions in which a ``Supply`` of such a unit draws what a job takes."""
 
     def __init__(self, unit: int) -> None:
-        self._unit, self._block, self._ready = unit, FIRST_BLOCK, 0
+        self._unit, self._made, self._ready = unit, 0, 0
 
     @property
     def left(self) -> int:
         """What was drawn and not taken."""
         return self._ready
 
-    def of(self, count: int) -> Iterator[int]:
-        """What is drawn for ``count`` elements more."""
+    def of(self, count: int, ordered: Callable[[], int] = lambda: 0) -> Iterator[int]:
+        """What is drawn for ``count`` elements more; ``ordered``: see ``Supply``."""
         large = count // _REQUESTS // self._unit * self._unit
         while count > self._ready:
-            drawn = max(self._block, large) if self._unit > 1 else count - self._ready
-            self._block = min(2 * self._block, LARGEST_BLOCK)
+            if self._unit > 1:
+                drawn = block_of(max(large, 1), self._made, ordered())
+            else:
+                drawn = count - self._ready
+            drawn += -drawn % self._unit
+            self._made += drawn
             self._ready += drawn
             yield drawn
         self._ready -= count

@@ -108,8 +108,9 @@ def begin(party: Party, job: TrainingJob) -> State:
     _take_up(model, job, agreement, saved)
     if party.ideal is None:
         party.source.begin_job(planned_sums(model)[1])
-        _, splits = taken_by_trees(job.params, agreement.layout, party.prices, 0)
-        party.source.expect(splits.counts)
+        if len(model.rounds) < job.params.all_rounds:
+            _, splits = taken_by_trees(job.params, agreement.layout, party.prices, 0)
+            party.source.expect(splits.counts)
     coins, known = Prg(bytes.fromhex(saved_state.coins)), agreement.are_margins_known
     rows.begin(
         RowStart(

@@ -168,8 +168,9 @@ class Prefetched(ABC, Generic[P]):
         """Requests to make now, at the beginning of a tree: all that it will take, if it is like
         the last one, so that nothing of it stands behind what the next one will take. ``held``: so
         much was taken for it before, in blocks."""
-        ahead = self.ahead(self.taken) if self.a_tree else 0
-        return self._up_to(self._goal(self.taken, max(0, ahead - held)))
+        if self.requested - self.taken + held >= self.a_tree:
+            return []
+        return self._up_to(self._goal(self.taken, self.ahead(self.taken) - held))
 
     def _goal(self, need: int, ahead: int) -> int:
         goal = need + ahead

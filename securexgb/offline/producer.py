@@ -51,8 +51,6 @@ PART = 4
 AT_A_TIME = 8
 """In so many portions what is wanted ahead is ordered: little of it stands before what is needed
 now."""
-LEAST_ASKED = 1 << 9
-"""Elements that are ordered ahead at a time, at least: a request has a price of its own."""
 LEVELS = 8, 2, 1
 """Which parts of what the first tree takes are made one after the other: about what it has taken
 after its first levels, before its last one, and in all."""
@@ -200,7 +198,7 @@ class PrefetchQueue(Prefetched[P]):
         super().__init__(unit, tile)
         self._producer = producer
         self._begin = begin
-        self._most, self._least = MOST_TILES * tile, min(LEAST_ASKED, tile)
+        self._most = MOST_TILES * tile
         self._tile = self._largest = tile
         self._stock = 0
 
@@ -237,15 +235,16 @@ class PrefetchQueue(Prefetched[P]):
         self._have_made(self.top_up(held))
 
     def ahead(self, need: int) -> int:
-        usual = need // PART if self.expected is None else max(self.a_tree, self._least)
-        usual = min(usual, self._most)
+        """Of what a tree takes little, a tile more, so that orders are not small."""
+        more = self._largest if self.a_tree < self._largest else 0
+        usual = min(need // PART if self.expected is None else self.a_tree + more, self._most)
         return max(usual, self._stock)
 
     def worth_asking(self, ahead: int) -> int:
         """Of a stock a tile at a time, so that making it never stands in the way for long."""
         if self._stock:
             return min(ahead // 2, self._tile)
-        return max(ahead // AT_A_TIME, min(ahead, self._least))
+        return max(ahead // AT_A_TIME, min(ahead, self._largest))
 
     def _order(self, count: int) -> None:
         self._have_made(self.ask(count))

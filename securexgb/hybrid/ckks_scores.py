@@ -84,7 +84,7 @@ def _deviation(depth: int) -> float:
 
 
 def _bits(value: float) -> int:
-    """The least power of two that is not below it: the same at both sides."""
+    """Which power of two is the least that is not below it: the same at both sides."""
     return (ceil(value) - 1).bit_length()
 
 

@@ -103,13 +103,18 @@ def table_of(of, rows):
     return Rows(table, tuple(f"c{i}" for i in range(table.shape[1])), labels, weights)
 
 
-def run(of, then=lambda party, half, own: None):
-    """Train; each side's half and what its ``Watch`` saw; and what ``then`` says of it."""
+def sets_of(of):
+    """The training set and those that are evaluated, each as both sides hold it."""
     whole, columns = table_of(of, of.all_rows), np.arange(of.layout.total_columns)
     sides = columns[: of.layout.label_columns], columns[of.layout.label_columns :]
     ends = np.cumsum([of.layout.rows, *(one.rows for one in of.sets)])
     parts = [whole.take(rows) for rows in np.split(np.arange(of.all_rows), ends)[:-1]]
-    data, *evals = [side_data(part, sides) for part in parts]
+    return [side_data(part, sides) for part in parts]
+
+
+def run(of, then=lambda party, half, own: None):
+    """Train; each side's half and what its ``Watch`` saw; and what ``then`` says of it."""
+    data, *evals = sets_of(of)
     names = [one.name for one in of.sets]
 
     def program(party, own):
@@ -184,9 +189,8 @@ def test_what_the_first_trees_take_is_ordered_before_them(round_words, trees):
         train(party, TrainingJob(of.params, own))
         return seen
 
-    whole, columns = table_of(of, of.all_rows), np.arange(of.layout.total_columns)
-    sides = columns[: of.layout.label_columns], columns[of.layout.label_columns :]
-    for seen in simulate_parties(program, side_data(whole, sides), 1, of.method).results:
+    (data,) = sets_of(of)
+    for seen in simulate_parties(program, data, 1, of.method).results:
         assert trees == 1 or seen[0].keys() == seen[2].keys()
         for kind, (ordered, _) in seen[0].items():
             _, taken = seen[trees][kind]

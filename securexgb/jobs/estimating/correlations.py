@@ -145,18 +145,16 @@ class DryRun:
 
 def _expected(job: Job, prices: Prices) -> list[Budget]:
     """What a training tells its source before the first tree, in this order."""
-    params, layout = job.params, job.layout
+    params, layout, rounds = job.params, job.layout, job.params.n_estimators
     noise_bits = job.precision.noise_bits if job.has_pads else 0
-    trees, rows = list[Budget](), list[Budget]()
     sums, splits = taken_by_trees(params, layout, prices, noise_bits)
-    if job.has_trees:
-        trees = [splits, sums, sums + splits]
-    if job.has_rows:
+    told = [splits] if job.has_trees else []
+    if prices.is_far and job.has_rows:
         rows = taken_by_rows(params, layout, noise_bits, job.rows, job.evaluation_rows)
-    if not prices.is_far:
-        return trees[:1]
-    rounds = params.n_estimators
-    return [*trees[:1], *rows[:rounds], *trees[1:][:rounds]]
+        told += rows[:rounds]
+    if prices.is_far and job.has_trees:
+        told += [sums, sums + splits][:rounds]
+    return told
 
 
 class _Dealt:

@@ -65,8 +65,8 @@ class TransferTraffic:
             end.filling(words, self._stretch_after)
             for end, words in zip(self._ends, (label, feature), strict=True)
         ]
-        self._pass(shares)
         if any(share.trees or share.words for share in shares):
+            self._pass(shares, 0)
             self.settle()
         for end, share in zip(self._ends, shares, strict=True):
             if share.trees or share.words:
@@ -77,7 +77,7 @@ class TransferTraffic:
         """So many words of 64 transfers from either side, in one request."""
         self.prepare(label, feature)
         both = zip(self._ends, (label, feature), strict=True)
-        self._pass([end.share(words) for end, words in both])
+        self._pass([end.share(words) for end, words in both], max(label, feature))
 
     def transfer_from(self, sender: int, words: int) -> None:
         """So many words from one side, in one request."""
@@ -104,8 +104,9 @@ class TransferTraffic:
         under_way = (lengths for lengths, _ in self._under_way)
         return max(max(lengths) for lengths in (self._chains, *under_way))
 
-    def _pass(self, shares: Sequence[ot._Share]) -> None:
-        """One request, by who sends in it; each side's own messages go out before it waits."""
+    def _pass(self, shares: Sequence[ot._Share], words: int) -> None:
+        """One request of so many words, by who sends in it; each side's own messages go out before
+        it waits."""
         sends = [False, False]
         for sender, (end, share) in enumerate(zip(self._ends, shares, strict=True)):
             end.advance(share)
@@ -115,8 +116,7 @@ class TransferTraffic:
             sends[1 - sender] |= share.words > 0
         while sum(tiles for _, tiles in self._under_way) >= UNDER_WAY:
             self._finish()
-        tiles = max(max(share.words for share in shares) / TILE, LEAST_SHARE)
-        self._under_way.append((self._arriving(*sends), tiles))
+        self._under_way.append((self._arriving(*sends), max(words / TILE, LEAST_SHARE)))
 
     def settle(self) -> None:
         """Somebody waits for all that is under way."""

@@ -22,11 +22,15 @@ def leaks(results: Results) -> str:
     return "\n".join(parts)
 
 
+_APART = {"splits", "date", "processor"}
+"""What lines that say the same may differ in."""
+
+
 def _folded(lines: Lines) -> Lines:
     """Lines that are the same for owned and for hidden splits become one."""
     found: dict[str, Line] = {}
     for line in lines:
-        rest = {name: value for name, value in line.items() if name not in {"splits", "date"}}
+        rest = {name: value for name, value in line.items() if name not in _APART}
         before = found.get(str(rest))
         splits = line["splits"] if before is None else f"{before['splits']}, {line['splits']}"
         found[str(rest)] = {**line, "splits": splits}

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from works import Work
 
+from securexgb import _kernels
 from securexgb.attestation.policy import Policy
 from securexgb.channel.keys import create_keys
 from securexgb.dealer.attesters.dev import DevAttester
@@ -158,12 +159,12 @@ def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation
     return Federation(config, JobTerms.from_mapping(terms, "the benchmark's terms"))
 
 
-def run_sides(folder: Path, ports: Ports) -> list[dict[str, Any]]:
-    """Run party.py for both roles; what each one found. Where one fails both end."""
+def run_sides(folder: Path, ports: Ports, script: str = "party.py") -> list[dict[str, Any]]:
+    """Run the script for both roles; what each one found. Where one fails both end."""
     numbers = [str(port) for port in ports]
     processes = [
         subprocess.Popen(
-            [sys.executable, str(_HERE / "party.py"), str(folder), role, *numbers],
+            [sys.executable, str(_HERE / script), str(folder), role, *numbers],
             env=environment(),
         )
         for role in ROLES
@@ -207,10 +208,17 @@ def cpu_seconds(process: subprocess.Popen[str]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def processor() -> str:
+    """The processor's model, and the widest instructions that the kernels have for it."""
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in cpu if "model name" in line), "unknown")
+    return f"{model} ({_kernels.simd_paths()[-1]})"
+
+
 def stamped(line: dict[str, Any]) -> str:
-    """The line as JSON on one line, numbers to six digits, with the day."""
-    when = time.strftime("%Y-%m-%d", time.gmtime())
-    return json.dumps(_rounded(line | {"date": when})) + "\n"
+    """The line as JSON on one line, numbers to six digits, with the processor and the day."""
+    when = {"processor": processor(), "date": time.strftime("%Y-%m-%d", time.gmtime())}
+    return json.dumps(_rounded(line | when)) + "\n"
 
 
 def _rounded(value: Any) -> Any:

@@ -6,24 +6,18 @@ import importlib.metadata
 import os
 import platform
 import sys
-from pathlib import Path
 
 import loopback
-
-from securexgb import _kernels
 
 LIBRARIES = ("numpy", "grpcio", "cryptography", "phe", "gmpy2", "tenseal", "xgboost")
 
 
 def described() -> dict[str, object]:
-    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in cpu if "model name" in line), "unknown")
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "question": "machine",
-        "processor": model,
+        "processor": loopback.processor(),
         "cores": os.cpu_count(),
-        "instruction_sets": _kernels.simd_paths(),
         "memory_gb": round(pages / 2**30),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import breakdown_tables
 import formats
 import leak_tables
 import lines
@@ -46,42 +47,49 @@ def page(results: Results) -> str:
             return "Not measured yet.\n"
         return section(results)
 
+    def measured(section: Callable[[Results], str], *needed: str) -> str:
+        text = made(section, *needed)
+        return text + sections.source(results, needed[0]) if results.get(needed[0]) else text
+
     has_growth = bool(results.get("growth"))
     prices = sections.prices(results) if has_growth else None
     return TEMPLATE.read_text("utf-8").format(
         days=sections.days(results),
         machine=made(sections.machine, "machine").rstrip(),
         comparison=made(sections.comparison, "training"),
-        training=made(sections.training, "training"),
+        training=measured(sections.training, "training"),
         once=made(sections.once, "training"),
-        splits=made(sections.splits, "splits"),
-        versus=made(sections.versus, "versus"),
-        shards=made(shard_tables.shards, "shards"),
-        rivals=made(sections.rivals, "rivals"),
-        accuracy=made(sections.accuracy, "accuracy"),
-        bins=made(sections.bins, "binning"),
-        objectives=made(model_tables.objectives, "objectives"),
-        monotone=made(model_tables.monotone, "monotone"),
+        splits=measured(sections.splits, "splits"),
+        versus=measured(sections.versus, "versus"),
+        threads=made(breakdown_tables.threads, "breakdown"),
+        steps=made(breakdown_tables.steps, "breakdown"),
+        least=measured(breakdown_tables.least, "breakdown"),
+        shards=measured(shard_tables.shards, "shards"),
+        rivals=measured(sections.rivals, "rivals"),
+        accuracy=measured(sections.accuracy, "accuracy"),
+        bins=measured(sections.bins, "binning"),
+        objectives=measured(model_tables.objectives, "objectives"),
+        monotone=measured(model_tables.monotone, "monotone"),
         exports=made(sections.exports, "exports"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
-        network=made(sections.network, "network"),
-        estimates=made(sections.estimates, "estimates"),
+        network=measured(sections.network, "network"),
+        estimates=measured(sections.estimates, "estimates"),
         memory_goal=f"{sections.MEMORY_GOAL_MB:,.0f}",
-        memory=made(sections.memory, "memory"),
-        growth=made(sections.growth, "growth"),
-        complexity=made(sections.complexity, "complexity"),
-        published=made(model_tables.published, "published"),
+        memory=measured(sections.memory, "memory"),
+        growth=measured(sections.growth, "growth"),
+        complexity=measured(sections.complexity, "complexity"),
+        published=measured(model_tables.published, "published"),
         a_round="?" if prices is None else f"{1e3 * prices.a_round:.2f}",
         a_megabyte="?" if prices is None else f"{1e3 * prices.a_megabyte:.1f}",
         prices_off="?" if prices is None else f"{100 * prices.off:.0f} %",
         consumed=made(sections.consumed, "growth", "operations"),
-        protocols=made(sections.protocols, "operations"),
-        correlations=made(sections.correlations, "operations", "dealer"),
+        protocols=measured(sections.protocols, "operations"),
+        correlations=measured(sections.correlations, "operations", "dealer"),
         kernels=made(sections.kernels, "operations"),
-        channel=made(sections.channel, "channel"),
-        alignment=made(sections.alignment, "alignment"),
-        leaks=made(leak_tables.leaks, "leaks"),
+        channel=measured(sections.channel, "channel"),
+        alignment=measured(sections.alignment, "alignment"),
+        leaks=measured(leak_tables.leaks, "leaks"),
     )
 
 

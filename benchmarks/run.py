@@ -58,6 +58,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         for kind in pairs * ("owner", "hidden")
     ),
     "versus": ("versus.py 348e649", "versus.py 348e649 --work W1 W2 --profile WAN --pairs 1"),
+    "breakdown": ("breakdown.py",),
     "rivals": ("rivals.py",),
     "estimates": (
         *(
@@ -111,6 +112,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "versus": (
         f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",
     ),
+    "breakdown": (f"breakdown.py --work W1 {_SMALL}",),
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "estimates": (f"estimates.py {_SMALL} --profile none",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),

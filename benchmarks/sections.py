@@ -52,8 +52,8 @@ def machine(results: Results) -> str:
     (line,) = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in line["libraries"].items())
     return (
-        f"{line['processor']}, {line['cores']} cores, {line['memory_gb']} GB, "
-        f"{line['instruction_sets'][-1]}; {line['system']}; Python {line['python']}, {versions}"
+        f"{line['processor']}, {line['cores']} cores, {line['memory_gb']} GB; "
+        f"{line['system']}; Python {line['python']}, {versions}"
     )
 
 
@@ -63,6 +63,18 @@ def days(results: Results) -> str:
     if not found:
         return "?"
     return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def source(results: Results, question: str) -> str:
+    """When and on what, for the line below a table; earlier lines do not name a processor."""
+    found = results[question]
+    if not any("date" in line for line in found):
+        return ""
+    named = sorted({line["processor"] for line in found if "processor" in line})
+    if named and any("processor" not in line for line in found):
+        named.append("one not noted")
+    on = f" on {' and '.join(named)}" if named else ""
+    return f"\n*Measured {days({question: found})}{on}.*\n"
 
 
 def comparison(results: Results) -> str:
@@ -264,22 +276,28 @@ def network(results: Results) -> str:
     for (work, name), runs in grouped(results["network"], "work", "profile.name").items():
         check = at(runs[0], "check")
         link = at(runs[0], "profile")
+        seconds, rounds = middle(runs, "mean.total_seconds"), middle(runs, "mean.rounds")
+        latency = 1e-3 * link["milliseconds"] * rounds
+        wire = 8 * middle(runs, "mean.megabytes") / 2 / link["megabits"]
         rows.append(
             [
                 work,
                 f"{name}: {link['megabits']:g} Mbit/s, {link['milliseconds']:g} ms each way",
                 f"{number(check['megabits_per_second'])} Mbit/s, "
                 f"{number(check['milliseconds_each_way'])} ms",
-                middle(runs, "mean.total_seconds"),
+                seconds,
                 middle(runs, "mean.waited_seconds"),
-                round(middle(runs, "mean.rounds")),
+                round(rounds),
                 middle(runs, "mean.megabytes"),
+                f"{number(latency)} + {number(wire)}",
+                seconds / (latency + wire),
                 round(sum(at(runs[0], "megabytes_on_the_links"))),
             ]
         )
     head = (
         "work", "link", "measured on bare TCP", "s a tree", "waiting", "rounds a tree",
-        "payload MB a tree", "MB on the wire, whole job",
+        "payload MB a tree", "least s: rounds + bytes", "times the least",
+        "MB on the wire, whole job",
     )  # fmt: skip
     return table(head, rows)
 

@@ -13,12 +13,12 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "arrivals", "attacks", "balancer", "bars", "beside", "confined", "earlier_scores", "faults",
-    "fits", "formats", "grown", "hostile", "inputs",
+    "arrivals", "attacks", "balancer", "bars", "beside", "breakdown_tables", "confined",
+    "earlier_scores", "faults", "fits", "formats", "grown", "hostile", "inputs",
     "judged", "killed_alignments", "lattices", "leak_tables", "lines", "locust_scenario",
     "loopback", "measure", "model_tables", "oracle", "parity", "party", "plots",
     "problems", "proxies", "relay", "replicas", "report", "run", "sections", "serving_tables",
-    "shard_tables", "sgb_party", "shaper", "sharded_head", "works",
+    "shard_tables", "sgb_party", "shaper", "sharded_head", "spent", "works",
 }  # fmt: skip
 """What is no question of the plan: modules of others; faults and hostile, which take long."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")
@@ -75,12 +75,20 @@ def test_all_run(tmp_path):
             assert json.loads(line)
     for name, unmeasured in (("benchmarks.md", 0), ("accuracy.md", len(TOO_LONG))):
         assert (tmp_path / name).read_text().count("Not measured yet.") == unmeasured
-    growth = (tmp_path / "growth.jsonl").read_text().splitlines()
-    for line in map(json.loads, growth):
+
+    def of(question):
+        return map(json.loads, (tmp_path / f"{question}.jsonl").read_text().splitlines())
+
+    for line in of("growth"):
         # Exact but for a byte a party and tree, and the gradients, scaled from a sample.
         assert line["mean"]["online_megabytes"] == pytest.approx(
             line["model"]["online_megabytes"], rel=1e-2
         )
+    (owned, _), (parts,) = of("splits"), of("breakdown")  # the same training
+    for spent, whole in (("rounds", "rounds"), ("megabytes", "online_megabytes")):
+        found = sum(step[spent] for step in parts["steps"].values())
+        assert found == pytest.approx(owned["mean"][whole], rel=1e-3)
+    assert sum(step["seconds"] for step in parts["steps"].values()) > 0
 
 
 def test_every_protocol_is_measured():

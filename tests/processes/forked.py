@@ -9,8 +9,10 @@ which waits for it and sends it signals as for any that it has started.
 from __future__ import annotations
 
 import array
+import atexit
 import ctypes
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -106,4 +108,13 @@ def server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
             pass_fds=[theirs.fileno()],
         )
     ours.recv(20)
+    atexit.register(_dismiss, os.getpid(), ours, started)
     return ours, started
+
+
+def _dismiss(owner: int, asked: socket.socket, started: subprocess.Popen[bytes]) -> None:
+    """Where the tests end; not where a process ends that one of them has forked."""
+    if os.getpid() == owner:
+        asked.shutdown(socket.SHUT_RDWR)
+        asked.close()
+        started.wait()

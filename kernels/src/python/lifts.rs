@@ -8,15 +8,11 @@ use crate::words::slices;
 use pyo3::prelude::*;
 
 /// Refuses lines of another length than the bits have, or more than a word has bits.
-fn must_fit(words: usize, lines: &Lines, lengths: &[usize]) -> PyResult<usize> {
-    let size = lines.width() * words;
+fn must_fit(words: usize, lines: &Lines) -> PyResult<usize> {
     check(lines.width() <= kernel::WIDEST && lines.length() == words, || {
         format!("lines must be {words} words long, and {} at most", kernel::WIDEST)
     })?;
-    check(lengths.iter().all(|&length| length == words || length == size), || {
-        format!("{words} words of bits with {} lines do not fit {lengths:?}", lines.width())
-    })?;
-    Ok(size)
+    Ok(lines.width() * words)
 }
 
 /// Refuses an output that is not as long as all lines.
@@ -33,8 +29,8 @@ pub fn lift_send(
     bits: Words,
     mut out: Changed,
 ) -> PyResult<()> {
-    let size = must_fit(bits.len(), &zero, &[])?;
-    check(must_fit(bits.len(), &one, &[])? == size, || "messages differ in length".into())?;
+    let size = must_fit(bits.len(), &zero)?;
+    check(must_fit(bits.len(), &one)? == size, || "messages differ in length".into())?;
     must_hold(out.len(), size)?;
     let (zero, one, bits, out): (_, _, &[u64], &mut [u64]) =
         (zero.lines(), one.lines(), &bits, &mut out);
@@ -51,7 +47,7 @@ pub fn lift_give(
     flips: Words,
     mut out: Changed,
 ) -> PyResult<()> {
-    let size = must_fit(bits.len(), &zero, &[flips.len()])?;
+    let size = must_fit(bits.len(), &zero)?;
     must_hold(out.len(), size)?;
     check(flips.len() == bits.len(), || "a flip for each bit is needed".into())?;
     let (zero, bits, flips, out): (_, &[u64], &[u64], &mut [u64]) =
@@ -70,7 +66,7 @@ pub fn lift_take(
     flips: Words,
     mut out: Changed,
 ) -> PyResult<()> {
-    let size = must_fit(choices.len(), &chosen, &[])?;
+    let size = must_fit(choices.len(), &chosen)?;
     must_hold(out.len(), size)?;
     check(flips.len() == choices.len() && received.len() == size, || {
         format!("{} flips and {} words that have come fit no {size}", flips.len(), received.len())

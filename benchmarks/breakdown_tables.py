@@ -1,0 +1,54 @@
+"""What breakdown.py found, as the tables of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from lines import Results, at, table
+from plots import number
+
+THREADS = {
+    "MainThread": "protocols",
+    "correlations": "transfers",
+    "products": "products under encryption",
+    "link": "the link",
+}
+"""By the thread's name: what it does."""
+
+
+def threads(results: Results) -> str:
+    """Processor seconds of a party's tree by thread."""
+    rows: list[list[object]] = []
+    for line in results["breakdown"]:
+        known = [line["threads"].get(name, 0.0) for name in THREADS]
+        total = sum(line["threads"].values())
+        shares = [f"{number(part)} ({100 * part / total:.0f} %)" for part in known]
+        rows.append([line["work"], line["trees"], *shares, total - sum(known), total])
+    return table(("work", "trees", *THREADS.values(), "others", "CPU s"), rows)
+
+
+def steps(results: Results) -> str:
+    """By part of a tree: milliseconds of the protocols' thread, rounds and megabytes."""
+    works = results["breakdown"]
+    names = dict.fromkeys(name for line in works for name in line["steps"])
+    rows: list[list[object]] = []
+    for name in names:
+        rows.append([name])
+        for line in works:
+            found = at(line, "steps").get(name)
+            parts = found and (1e3 * found["seconds"], found["rounds"], found["megabytes"])
+            rows[-1].append(parts and ", ".join(number(part) for part in parts))
+    return table(("step", *(f"{line['work']}: ms, rounds, MB" for line in works)), rows)
+
+
+def least(results: Results) -> str:
+    """Processor seconds of a party's tree beside what cannot be left out."""
+    rows: list[list[object]] = []
+    for line in results["breakdown"]:
+        total, plain = sum(line["threads"].values()), line["least"]["plain"]
+        parts = [line["least"][name] for name in ("transfers", "link", "additions")]
+        rows.append([line["work"], line["transfers"] / 1e6, total, *parts, total / sum(parts)])
+        rows[-1] += [plain, total / plain]
+    head = (
+        "work", "million transfers a direction", "CPU s a party", "AES of transfers",
+        "AES-GCM of the link", "additions to bins", "times these", "xgboost, s", "times it",
+    )  # fmt: skip
+    return table(head, rows)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lines import Results, at, table
+from collections.abc import Iterable
+
+from lines import Line, Results, table
 from plots import number
 
 THREADS = {
@@ -28,15 +30,19 @@ def threads(results: Results) -> str:
 def steps(results: Results) -> str:
     """By part of a tree: milliseconds of the protocols' thread, rounds and megabytes."""
     works = results["breakdown"]
-    names = dict.fromkeys(name for line in works for name in line["steps"])
-    rows: list[list[object]] = []
-    for name in names:
-        rows.append([name])
-        for line in works:
-            found = at(line, "steps").get(name)
-            parts = found and (1e3 * found["seconds"], found["rounds"], found["megabytes"])
-            rows[-1].append(parts and ", ".join(number(part) for part in parts))
-    return table(("step", *(f"{line['work']}: ms, rounds, MB" for line in works)), rows)
+    longest = sorted(works[0]["steps"].items(), key=lambda step: -step[1]["seconds"])
+    names = dict.fromkeys([*dict(longest), *(name for line in works for name in line["steps"])])
+    rows = [[name, *(_parts([line["steps"].get(name, {})]) for line in works)] for name in names]
+    rows.append(["all", *(_parts(line["steps"].values()) for line in works)])
+    return table(("part", *(f"{line['work']}: ms, rounds, MB" for line in works)), rows)
+
+
+def _parts(found: Iterable[Line]) -> str:
+    """Of these steps together."""
+    steps = list(found)
+    units = {"seconds": 1e3, "rounds": 1.0, "megabytes": 1.0}
+    sums = (factor * sum(step.get(n, 0.0) for step in steps) for n, factor in units.items())
+    return ", ".join(number(part) for part in sums)
 
 
 def least(results: Results) -> str:

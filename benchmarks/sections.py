@@ -70,8 +70,9 @@ def source(results: Results, question: str) -> str:
     found = results[question]
     if not any("date" in line for line in found):
         return ""
-    named = sorted({line["processor"] for line in found if "processor" in line})
-    if named and any("processor" not in line for line in found):
+    processors = [at(line, "processor") or at(line, "machine.processor") for line in found]
+    named = sorted({one for one in processors if one})
+    if named and None in processors:
         named.append("one not noted")
     on = f" on {' and '.join(named)}" if named else ""
     return f"\n*Measured {days({question: found})}{on}.*\n"
@@ -167,10 +168,11 @@ def versus(results: Results) -> str:
             row.append(line[f"{name}_ratio"])
         row.append(f"{line['rounds_old']:.0f}, {line['rounds_new']:.0f}")
         after = line["new"]
-        rows.append([*row, after["first_tree_seconds"] / after["median_tree_seconds"]])
+        row.append(after["first_tree_seconds"] / after["median_tree_seconds"])
+        rows.append([*row, at(line, "processor") or at(line, "machine.processor"), line["date"]])
     head = (
         "work", "link", "splits", "s a tree: then, now", "ratio", "CPU s a party", "ratio",
-        "MB", "ratio", "MB online", "ratio", "rounds", "first tree / median",
+        "MB", "ratio", "MB online", "ratio", "rounds", "first tree / median", "on", "day",
     )  # fmt: skip
     return table(head, rows)
 

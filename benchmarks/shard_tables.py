@@ -8,11 +8,11 @@ from plots import number
 
 def shards(results: Results) -> str:
     """What the slowest shard and the head of a party take, beside one process of an older build."""
-    before = {line["work"]: line for line in results.get("versus", ())}
+    before = {(line["work"], line["date"]): line for line in results.get("versus", ())}
     rows = []
     for line in results["shards"]:
         sides = list(line["a_tree"].values())
-        old = before.get(_work_of(line))
+        old = before.get((_work_of(line), line["date"]))  # of the same hour
         rows.append(
             [
                 f"{line['rows']:,}",

@@ -125,16 +125,21 @@ def watch(spent: Spent) -> None:
         spent.round((place, *others))
         return tag(party, place, *others)
 
-    mpc.Party._tag = tagged  # type: ignore[method-assign]
-    mpc._Step.__enter__, mpc._Step.__exit__ = entered, left  # type: ignore[method-assign]
-    mpc.Party.in_round, mpc.Party.branch = exchanged, branched  # type: ignore[method-assign]
     made = _kernels.ot_silent_send
 
     def counted(rows: Words, *others: Any) -> Any:
         spent.transfers += _TRANSFERS_A_TREE * (others[4].shape[0])
         return made(rows, *others)
 
-    _kernels.ot_silent_send = counted
+    for owner, name, own in (
+        (mpc._Step, "__enter__", entered),
+        (mpc._Step, "__exit__", left),
+        (mpc.Party, "in_round", exchanged),
+        (mpc.Party, "branch", branched),
+        (mpc.Party, "_tag", tagged),
+        (_kernels, "ot_silent_send", counted),
+    ):
+        setattr(owner, name, own)
 
 
 class Watch(benched.Watch):

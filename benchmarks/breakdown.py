@@ -66,7 +66,7 @@ def step_of(place: str) -> str:
     for step, marks in STEPS.items():
         if any(mark in names for mark in marks):
             return step
-    return "all else"
+    return "tables of the sigmoid, all else"
 
 
 def trained(work: works.Work) -> tuple[list[dict[str, Any]], Data]:

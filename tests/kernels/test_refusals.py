@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "flips of other rows": (
         k.lift_give,
         (MATRIX, W[:4], W[:3], np.zeros(24, np.uint64)),
-        "do not fit .3.",
+        "a flip for each bit is needed",
     ),
     "slices of other rows": (
         k.lift_take,

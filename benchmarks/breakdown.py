@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from time import perf_counter
 from typing import Any
 
 import loopback
@@ -31,6 +29,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from growth import model
 from inputs import Data
+from measure import sides_of
+from quickest import quickest
 
 from securexgb import _kernels
 
@@ -69,20 +69,6 @@ def step_of(place: str) -> str:
     return "tables of the sigmoid, all else"
 
 
-def trained(work: works.Work) -> tuple[list[dict[str, Any]], Data]:
-    """What both parties' processes found of a training, and its rows."""
-    data = Data.of(work)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "work.json").write_text(work.to_json(), encoding="utf-8")
-        data.save(folder)
-        loopback.prepare(folder)
-        with loopback.dealer_of(work, folder) as (dealer_port, _):
-            label = loopback.free_port()
-            ports = loopback.Ports(label, label, dealer_port)
-            return loopback.run_sides(folder, ports, Path(spent.__file__).name), data
-
-
 def by_step(sides: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Seconds are the mean of both parties', rounds one's, megabytes both's."""
     found: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -104,34 +90,25 @@ def least(work: works.Work, data: Data, transfers: float, megabytes: float) -> d
     """
     blocks, room = bytes(1 << 16), bytearray((1 << 16) + BLOCK_BYTES)
     cipher = Cipher(algorithms.AES(bytes(BLOCK_BYTES)), modes.ECB()).encryptor()
-    a_byte = best(lambda: cipher.update_into(blocks, room)) / len(blocks)
+    a_byte = quickest(lambda: cipher.update_into(blocks, room), _TRIALS) / len(blocks)
     link = AESGCM(bytes(BLOCK_BYTES))
-    sealed = best(lambda: link.encrypt(bytes(12), blocks, None)) / len(blocks)
+    sealed = quickest(lambda: link.encrypt(bytes(12), blocks, None), _TRIALS) / len(blocks)
     rows = np.random.default_rng(0).integers(0, work.bins, (_SAMPLE_ROWS, data.mine), np.uint8)
     vectors = round(model(work)["vectors"])
     words = np.ones((vectors, _SAMPLE_ROWS), np.uint64)
-    added = best(lambda: _kernels.histogram(rows, words, work.bins)) / _SAMPLE_ROWS
+    additions = quickest(lambda: _kernels.histogram(rows, words, work.bins), _TRIALS)
     fitted = data.table[data.fitted], data.labels[data.fitted]
     return {
         "transfers": 2 * transfers * BLOCKS_A_TRANSFER * BLOCK_BYTES * a_byte,
         "link": 1e6 * megabytes * sealed,
-        "additions": data.fitted.size * added,
+        "additions": data.fitted.size / _SAMPLE_ROWS * additions,
         "plain": oracle.seconds_a_tree(fitted, work.params),
     }
 
 
-def best(step: Callable[[], object]) -> float:
-    """Seconds of the quickest of some trials."""
-    found = []
-    for _ in range(_TRIALS):
-        began = perf_counter()
-        step()
-        found.append(perf_counter() - began)
-    return min(found)
-
-
 def line(work: works.Work) -> dict[str, Any]:
-    sides, data = trained(work)
+    data = Data.of(work)
+    sides, _ = sides_of(work, data, script=Path(spent.__file__).name)
     names = {name for side in sides for name in side["threads"]}
     threads = {name: fmean(side["threads"].get(name, 0.0) for side in sides) for name in names}
     transfers = fmean(side["transfers"] for side in sides)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from lines import Line, Results, table
 from plots import number
@@ -30,16 +30,18 @@ def threads(results: Results) -> str:
 def steps(results: Results) -> str:
     """By part of a tree: milliseconds of the protocols' thread, rounds and megabytes."""
     works = results["breakdown"]
-    longest = sorted(works[0]["steps"].items(), key=lambda step: -step[1]["seconds"])
-    names = dict.fromkeys([*dict(longest), *(name for line in works for name in line["steps"])])
+    first = works[0]["steps"]
+    names = sorted(
+        {name for line in works for name in line["steps"]},
+        key=lambda name: (-first.get(name, {}).get("seconds", 0.0), name),
+    )
     rows = [[name, *(_parts([line["steps"].get(name, {})]) for line in works)] for name in names]
     rows.append(["all", *(_parts(line["steps"].values()) for line in works)])
     return table(("part", *(f"{line['work']}: ms, rounds, MB" for line in works)), rows)
 
 
-def _parts(found: Iterable[Line]) -> str:
+def _parts(steps: Collection[Line]) -> str:
     """Of these steps together."""
-    steps = list(found)
     units = {"seconds": 1e3, "rounds": 1.0, "megabytes": 1.0}
     sums = (factor * sum(step.get(n, 0.0) for step in steps) for n, factor in units.items())
     return ", ".join(number(part) for part in sums)

@@ -85,11 +85,12 @@ def measure(
 ) -> None:
     """Draw so many elements so many times; one line."""
     size, times = sizes
-    cpu, began, received = loopback.cpu_seconds(dealer), perf_counter(), party.account.dealer_bytes
+    cpu, began = loopback.cpu_seconds(dealer.pid), perf_counter()
+    received = party.account.dealer_bytes
     for _ in range(times):
         draw(size)
     seconds, count = perf_counter() - began, size * times
-    cpu = loopback.cpu_seconds(dealer) - cpu
+    cpu = loopback.cpu_seconds(dealer.pid) - cpu
     line = {
         "question": "dealer",
         "kind": name,

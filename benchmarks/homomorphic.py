@@ -14,10 +14,11 @@ import argparse
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter, thread_time
+from time import thread_time
 
 import numpy as np
 from numpy.typing import NDArray
+from quickest import quickest
 
 from securexgb import _kernels
 from securexgb.arith.bits import pack_dense, unpack_dense
@@ -40,12 +41,7 @@ VALUES = 1 << 28
 
 def best_of(step: Callable[[], object], times: int = 50) -> float:
     """Microseconds of the quickest run."""
-    found = []
-    for _ in range(times):
-        began = perf_counter()
-        step()
-        found.append(perf_counter() - began)
-    return round(min(found) * 1e6, 1)
+    return round(quickest(step, times) * 1e6, 1)
 
 
 def ones(wanted: int) -> NDArray[np.uint64]:

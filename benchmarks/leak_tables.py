@@ -9,6 +9,8 @@ from lines import Line, Results, grouped, table
 
 Lines = Sequence[Line]
 SHAPE = ("splits", "data", "rows", "columns", "trees, depth", "setting")
+_APART = {"splits", "date", "processor"}
+"""What lines that say the same may differ in."""
 
 
 def leaks(results: Results) -> str:
@@ -20,10 +22,6 @@ def leaks(results: Results) -> str:
         if (attack,) in by
     ]
     return "\n".join(parts)
-
-
-_APART = {"splits", "date", "processor"}
-"""What lines that say the same may differ in."""
 
 
 def _folded(lines: Lines) -> Lines:

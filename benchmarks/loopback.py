@@ -202,9 +202,9 @@ def _peak_rss_mb(process: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """Processor time of a running child so far (Linux)."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+def cpu_seconds(process: int | str) -> float:
+    """Processor time so far of a process, or of a thread, "self/task/7" (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -38,14 +38,7 @@ def measured(
     """
     data = Data.of(work)
     line = _described(work, data) | {"load_before": round(os.getloadavg()[0], 2)}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "work.json").write_text(work.to_json(), encoding="utf-8")
-        data.save(folder)
-        loopback.prepare(folder)
-        if how == "attested":
-            loopback.demand_evidence(folder)
-        line |= _run(folder, work, link, how)
+    line |= summed_up(*sides_of(work, data, link, how))
     line["xgboost_auc"] = _oracle_auc(work, data)
     return line
 
@@ -68,17 +61,30 @@ def _described(work: Work, data: Data) -> dict[str, Any]:
     }
 
 
-def _run(folder: Path, work: Work, link: loopback.Link, how: loopback.How) -> dict[str, Any]:
-    with loopback.dealer_of(work, folder, how) as (dealer_port, dealer):
-        label = loopback.free_port()
-        with link(label) as connect, link(dealer_port) as reached:
-            ports = loopback.Ports(label, connect, reached if dealer_port else 0)
-            sides = loopback.run_sides(folder, ports)
-        deals = None
-        if dealer is not None:
-            cpu, peak = loopback.cpu_seconds(dealer), loopback.peak_rss_mb(dealer)
-            deals = {"cpu_seconds": cpu, "peak_rss_mb": peak}
-    return summed_up(sides, deals)
+def sides_of(
+    work: Work,
+    data: Data,
+    link: loopback.Link = direct,
+    how: loopback.How = "bare",
+    script: str = "party.py",
+) -> tuple[list[dict[str, Any]], dict[str, float] | None]:
+    """What both parties found, which run the script; what the dealer took, if there is one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "work.json").write_text(work.to_json(), encoding="utf-8")
+        data.save(folder)
+        loopback.prepare(folder)
+        if how == "attested":
+            loopback.demand_evidence(folder)
+        with loopback.dealer_of(work, folder, how) as (dealer_port, dealer):
+            label = loopback.free_port()
+            with link(label) as connect, link(dealer_port) as reached:
+                ports = loopback.Ports(label, connect, reached if dealer_port else 0)
+                sides = loopback.run_sides(folder, ports, script)
+            if dealer is None:
+                return sides, None
+            cpu, peak = loopback.cpu_seconds(dealer.pid), loopback.peak_rss_mb(dealer)
+            return sides, {"cpu_seconds": cpu, "peak_rss_mb": peak}
 
 
 def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import Any
 
 import loopback
 import numpy as np
+from quickest import quickest
 
 from securexgb import _kernels
 from securexgb.align.keys import OrderedKeys
@@ -44,7 +45,7 @@ from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
 
 COUNT = 1 << 14
-_CALLS, _DRAWS = 3, 4
+_CALLS, _DRAWS, _RUNS = 3, 4, 7
 METHODS = {"insecure-local": None, "two-party": Method()}
 UNITS = {
     "mpc.argmax.argmax": ("candidates", 4 * 300),
@@ -221,7 +222,7 @@ def kernels(count: int) -> Iterator[dict[str, Any]]:
         ),
     }  # fmt: skip
     for name, (unit, elements, step) in steps.items():
-        seconds = _best_of(step)
+        seconds = quickest(step, _RUNS)
         yield {
             "question": "operations",
             "kernel": name,
@@ -229,16 +230,6 @@ def kernels(count: int) -> Iterator[dict[str, Any]]:
             "seconds": seconds,
             "per_second": elements / seconds,
         }
-
-
-def _best_of(step: Callable[[], object], times: int = 7) -> float:
-    """Seconds of the quickest run."""
-    found = []
-    for _ in range(times):
-        began = perf_counter()
-        step()
-        found.append(perf_counter() - began)
-    return min(found)
 
 
 def measured(count: int, only: str, sources: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -18,19 +19,31 @@ Rows = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def auc(fitted: Rows, held: Rows, params: TrainingParams) -> float | None:
     """AUC on ``held`` of a model that was trained on ``fitted``, on one thread."""
-    binner, model, _ = _trained(fitted, params)
-    return metrics.auc(held[1], model.predict(_matrix(binner, held)))
+    matrix, trained = _trainer(fitted, params)
+    model = trained(params.n_estimators)
+    return metrics.auc(held[1], model.predict(matrix(held)))
 
 
 def seconds_a_tree(fitted: Rows, params: TrainingParams) -> float:
     """Of the training alone, on one thread; the rows are binned and in xgboost's own matrix."""
-    return _trained(fitted, params)[2] / params.n_estimators
+    _, trained = _trainer(fitted, params)
+    trained(1)  # what xgboost makes of the rows once
+    began = perf_counter()
+    trained(params.n_estimators)
+    return (perf_counter() - began) / params.n_estimators
 
 
-def _trained(fitted: Rows, params: TrainingParams) -> tuple[Binner, Any, float]:
+def _trainer(
+    fitted: Rows, params: TrainingParams
+) -> tuple[Callable[[Rows], Any], Callable[[int], Any]]:
+    """What makes xgboost's matrix of rows, by the bins of these, and a model of so many trees."""
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
     binner = Binner.fit(fitted[0], params.max_bin)
+
+    def matrix(rows: Rows) -> Any:
+        return xgboost.DMatrix(binner.transform(rows[0]).astype(np.float64), rows[1])
+
     settings = {
         "objective": params.objective,
         "tree_method": "hist",
@@ -40,14 +53,5 @@ def _trained(fitted: Rows, params: TrainingParams) -> tuple[Binner, Any, float]:
         "base_score": params.base_score,
         "nthread": 1,
     }
-    table = _matrix(binner, fitted)
-    xgboost.train(settings, table, 1)  # what xgboost makes of the rows once
-    began = perf_counter()
-    model = xgboost.train(settings, table, params.n_estimators)
-    return binner, model, perf_counter() - began
-
-
-def _matrix(binner: Binner, rows: Rows) -> Any:
-    import xgboost  # noqa: PLC0415
-
-    return xgboost.DMatrix(binner.transform(rows[0]).astype(np.float64), rows[1])
+    table = matrix(fitted)
+    return matrix, lambda trees: xgboost.train(settings, table, trees)

@@ -48,8 +48,7 @@ def page(results: Results) -> str:
         return section(results)
 
     def measured(section: Callable[[Results], str], *needed: str) -> str:
-        text = made(section, *needed)
-        return text + sections.source(results, needed[0]) if results.get(needed[0]) else text
+        return made(section, *needed) + sections.source(results, needed[0])
 
     has_growth = bool(results.get("growth"))
     prices = sections.prices(results) if has_growth else None

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import thread_time
 
 import numpy as np
+from quickest import quickest
 
 from securexgb import _kernels
 from securexgb.arith.bits import words_per
@@ -41,14 +42,9 @@ MOST_ROWS = 20_000
 REPEATS = 3
 
 
-def seconds(step: Callable[[], object], times: int = REPEATS) -> float:
+def seconds(step: Callable[[], object]) -> float:
     """Processor seconds of the quickest run."""
-    found = []
-    for _ in range(times):
-        began = thread_time()
-        step()
-        found.append(thread_time() - began)
-    return min(found)
+    return quickest(step, REPEATS, thread_time)
 
 
 def steps(name: str) -> dict[str, object]:

@@ -67,10 +67,10 @@ def days(results: Results) -> str:
 
 def source(results: Results, question: str) -> str:
     """When and on what, for the line below a table; earlier lines do not name a processor."""
-    found = results[question]
+    found = results.get(question, ())
     if not any("date" in line for line in found):
         return ""
-    processors = [at(line, "processor") or at(line, "machine.processor") for line in found]
+    processors = [at(line, "processor") for line in found]
     named = sorted({one for one in processors if one})
     if named and None in processors:
         named.append("one not noted")
@@ -169,7 +169,7 @@ def versus(results: Results) -> str:
         row.append(f"{line['rounds_old']:.0f}, {line['rounds_new']:.0f}")
         after = line["new"]
         row.append(after["first_tree_seconds"] / after["median_tree_seconds"])
-        rows.append([*row, at(line, "processor") or at(line, "machine.processor"), line["date"]])
+        rows.append([*row, line["processor"], line["date"]])
     head = (
         "work", "link", "splits", "s a tree: then, now", "ratio", "CPU s a party", "ratio",
         "MB", "ratio", "MB online", "ratio", "rounds", "first tree / median", "on", "day",

@@ -123,7 +123,7 @@ class Bench:
 
     def cpu(self, role: loopback.Role) -> float:
         """Processor seconds of that party's replicas so far."""
-        return sum(loopback.cpu_seconds(one.process) for one in self.companies.of(role))
+        return sum(loopback.cpu_seconds(one.process.pid) for one in self.companies.of(role))
 
     def asked(self, ports: list[int], rate: float, seconds: float) -> Load:
         return open_loop(ports, replicas.PATH, self.body(1), rate, seconds)

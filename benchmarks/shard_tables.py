@@ -12,7 +12,7 @@ def shards(results: Results) -> str:
     rows = []
     for line in results["shards"]:
         sides = list(line["a_tree"].values())
-        old = before.get((_work_of(line), line["date"]))  # of the same hour
+        old = before.get((_work_of(line), line["date"]))  # of the same day
         rows.append(
             [
                 f"{line['rows']:,}",

@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -47,12 +46,12 @@ class Alone:
     def answer(self) -> bytes:
         began, command = perf_counter(), self._asked.pop(0)
         os.kill(self._process, signal.SIGCONT)
-        before = cpu_seconds(self._process)
+        before = loopback.cpu_seconds(self._process)
         self._handle.ask(command)
         found = self._handle.answer()
         took = perf_counter() - began
         self._together.wait()  # the other side's shard may still need this one
-        used = cpu_seconds(self._process) - before
+        used = loopback.cpu_seconds(self._process) - before
         os.kill(self._process, signal.SIGSTOP)
         self._times.add(self.number, took, used, len(command) + len(found))
         self._times.between += perf_counter() - began - took
@@ -73,11 +72,6 @@ class Together:
     def wait(self) -> None:
         os.write(self._other, b"x")
         os.read(self._own, 1)
-
-
-def cpu_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass

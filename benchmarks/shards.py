@@ -156,7 +156,7 @@ def measured(work: Work, shards: int) -> dict[str, Any]:
             role: [loopback.peak_rss_mb(process) for process in processes]
             for role, processes in own.items()
         }
-        passed = loopback.cpu_seconds(relay)
+        passed = loopback.cpu_seconds(relay.pid)
     return _line_of(work, shards, found, peaks) | {"relay_cpu_seconds": passed}
 
 

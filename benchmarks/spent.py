@@ -11,7 +11,6 @@ threads are told apart by name.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections import defaultdict
@@ -31,7 +30,6 @@ from securexgb.mpc.shared import Words
 MESSAGES = "messages"
 """The place of what a round itself takes on the thread of the protocols."""
 _TRANSFERS_A_TREE = 256
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Spent:
@@ -89,10 +87,8 @@ def threads() -> dict[str, float]:
     named = {thread.native_id: thread.name for thread in threading.enumerate()}
     found: defaultdict[str, float] = defaultdict(float)
     for task in Path("/proc/self/task").iterdir():
-        before, after = (task / "stat").read_text(encoding="ascii").rsplit(")", 1)
-        fields = after.split()
-        name = named.get(int(task.name), before.split("(", 1)[1])
-        found[name] += (int(fields[11]) + int(fields[12])) / _TICK
+        name = named.get(int(task.name)) or (task / "comm").read_text(encoding="ascii").strip()
+        found[name] += loopback.cpu_seconds(f"self/task/{task.name}")
     return dict(found)
 
 
@@ -152,7 +148,8 @@ class Watch(benched.Watch):
         return super().before_iteration(model, epoch, evals_log)
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        SPENT.last = SPENT.told(epoch + 1)
+        if epoch + 1 == model.params.n_estimators:
+            SPENT.last = SPENT.told(epoch + 1)
         return super().after_iteration(model, epoch, evals_log)
 
 

@@ -17,8 +17,8 @@ MODULES = {
     "earlier_scores", "faults", "fits", "formats", "grown", "hostile", "inputs",
     "judged", "killed_alignments", "lattices", "leak_tables", "lines", "locust_scenario",
     "loopback", "measure", "model_tables", "oracle", "parity", "party", "plots",
-    "problems", "proxies", "relay", "replicas", "report", "run", "sections", "serving_tables",
-    "shard_tables", "sgb_party", "shaper", "sharded_head", "spent", "works",
+    "problems", "proxies", "quickest", "relay", "replicas", "report", "run", "sections",
+    "serving_tables", "shard_tables", "sgb_party", "shaper", "sharded_head", "spent", "works",
 }  # fmt: skip
 """What is no question of the plan: modules of others; faults and hostile, which take long."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")

@@ -131,6 +131,9 @@ class SummedMatrix(Protocol):
 
     def __getitem__(self, columns: slice, /) -> Words: ...
 
+    def hold(self) -> None:
+        """Make what is made once."""
+
 
 class DividedProducts(Protocol):
     """Products with matrices whose rows lie in several places, made once for all of them.
@@ -192,7 +195,8 @@ class MatrixProducts(Protocol):
         """
 
     def begin(self) -> None:
-        """All matrices are registered: what the first tree needs may be made. By both parties."""
+        """All matrices are registered: what the job needs of them is made, and what the first tree
+        needs may be. By both parties."""
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """``count`` fresh pairs of random vectors a of the other side, with shares of M^T a."""

@@ -32,6 +32,9 @@ class Matrix(Protocol):
 
     def __getitem__(self, columns: slice, /) -> Words: ...
 
+    def hold(self) -> None:
+        """Make what is made once."""
+
 
 def whole_bytes(columns: int, bits: Sequence[int]) -> int:
     """Of all of W: ``columns`` for each word of a pair, numbers of so many ``bits`` in each."""
@@ -76,6 +79,9 @@ class _InGroups:
         """Of what is held."""
         return sum(packed.nbytes for packed in self._packed.values())
 
+    def hold(self) -> None:
+        """All of it is held."""
+
     def _group(self, word: int, group: int) -> Words:
         """Its columns, (count, 4096); asked for again and again, in order."""
         key = word, group
@@ -92,7 +98,7 @@ class _InGroups:
 
 
 class MadeMatrix(_InGroups):
-    """The same of bin indices ``own``, some of it held.
+    """The same of bin indices ``own``, some of it held once it is made.
 
     ``pads``: of g and of h, mirrored, with the bits of their numbers. ``is_held``: else each group
     is made whenever it is asked for.
@@ -107,10 +113,13 @@ class MadeMatrix(_InGroups):
         is_held: bool = True,
     ) -> None:
         super().__init__(own.shape[1], bins, [bits for bits, _ in pads])
-        self._pads, self._own = pads, own
-        for word, group in self.groups:
-            if is_held and self.nbytes < held_bytes(own.shape[0]):
-                self._packed[word, group] = self.packed(word, group)
+        self._pads, self._own, self._is_held = pads, own, is_held
+
+    def hold(self) -> None:
+        """Make now what is held."""
+        for key in self.groups:
+            if self._is_held and self.nbytes < held_bytes(self._own.shape[0]):
+                self._packed[key] = self.packed(*key)
 
     def packed(self, word: int, group: int) -> NDArray[np.uint8]:
         """A group, made now: each number with the bits that it needs."""

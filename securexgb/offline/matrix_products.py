@@ -303,6 +303,14 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         self._send(_KEY.format(1 - self._rank), holder.announcement())
         return _Helper(holder, private.derive("secrets").key, pads)
 
+    def begin(self) -> None:
+        """Make W: both parties do so at the same time, once nobody waits for the other's coins."""
+        began = perf_counter()
+        own = self._matrices[self._rank]
+        if own is not None and isinstance(own.part, _Owner):
+            own.part.matrix.hold()
+        self.account.seconds += perf_counter() - began
+
     def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``correlations.source``; raises UsageError past ``values_in_job``.
 

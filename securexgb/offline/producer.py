@@ -335,6 +335,7 @@ class ProductsAhead:
 
     def begin(self) -> None:
         """See ``correlations.source``: what the first sum needs, then a tree's."""
+        self.producer.run(self._within.begin)
         self._order(1)
         self._order(self._a_tree if self._expected is None else min(self._a_tree, self._expected))
 

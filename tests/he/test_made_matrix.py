@@ -33,6 +33,8 @@ def test_columns_are_those_of_the_whole_matrix(
     own = np.random.default_rng(0).integers(0, bins, (ROWS, features)).astype(np.uint8)
     whole = np.concatenate([of.matrix(own, bins) for _, of in pads()])
     made = MadeMatrix(pads(), own, bins)
+    assert made.nbytes == 0
+    made.hold()
     for step in (32, 7, len(whole) + 5):
         found = [made[first : first + step] for first in range(0, len(whole), step)]
         np.testing.assert_array_equal(np.concatenate(found), whole)
@@ -51,6 +53,7 @@ def test_matrices_of_ranges_of_rows_add_up(bins: int) -> None:
     made = [MadeMatrix(pads(), own, bins, is_held=False) for own in parts]
     added = AddedMatrix(3, bins, BITS)
     for of in made:
+        of.hold()
         assert of.nbytes == 0
         for word, group in added.groups:
             added.add(word, group, of.packed(word, group))

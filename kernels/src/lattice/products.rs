@@ -19,10 +19,11 @@ use crate::simd::lanes::eights;
 use crate::simd::path::{Path, dispatched};
 use crate::simd::residues::Residues;
 
-/// The fewest vectors: so many lie side by side in a product of matrices.
+/// The fewest vectors: so many lie side by side in a strip of a matrix.
 const FEWEST: usize = 8;
-/// Products that are added before they are reduced: far below 2^11.
-const PANEL: usize = 512;
+/// Products that are added before they are reduced: at most 2^10, and so many rows of a strip stay
+/// in the first cache.
+const PANEL: usize = 256;
 
 /// How V secrets of `length` numbers lie in ciphertexts, and columns in plaintexts.
 #[derive(Clone, Copy)]
@@ -116,46 +117,56 @@ dispatched! {
     }
 }
 
-/// A product of matrices modulo p: a (rows, inner), rows `stride` words apart, times b (inner, V).
+dispatched! {
+    /// Words below p as what `Product` takes.
+    pub fn make_ready<L: Residues>(words: &mut [u64]) {
+        eights!([], [words], L::load(words).ready().store(words));
+    }
+}
+
+/// A product of matrices modulo p, of numbers made ready: a (rows, inner), rows `stride` words
+/// apart, times b (inner, V), in strips of eight columns, (inner, 8), which begin `apart` words
+/// from one another: what is read again for each row lies together.
 pub struct Product<'a> {
     table: &'a Table,
     a: &'a [u64],
     stride: usize,
     b: &'a [u64],
+    apart: usize,
     inner: usize,
     vectors: usize,
 }
 
+/// R rows of a, from the `first` on, times S strips.
 #[inline(always)]
 fn add_rows<L: Residues, const R: usize, const S: usize>(
     of: &Product<'_>,
-    first: usize,
+    (first, strip): (usize, usize),
     out: &mut [u64],
 ) {
     let p = L::splat(of.table.p);
     let rows: [&[u64]; R] = std::array::from_fn(|r| &of.a[(first + r) * of.stride..][..of.inner]);
-    for v in (0..of.vectors).step_by(8 * S) {
-        let mut sums = [[(L::splat(0), L::splat(0)); S]; R];
-        for (g, b) in of.b.chunks_exact(of.vectors).enumerate() {
-            let b = b[v..v + 8 * S].as_chunks::<8>().0;
-            let mut side = [L::splat(0).operand(); S];
-            for (operand, b) in side.iter_mut().zip(b) {
-                *operand = L::load(b).operand();
-            }
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let a = L::splat(row[g]).operand();
-                for (sum, &b) in sums.iter_mut().zip(&side) {
-                    *sum = L::add_product(*sum, a, b);
-                }
+    let strips: [&[[u64; 8]]; S] =
+        std::array::from_fn(|s| &of.b[(strip + s) * of.apart..].as_chunks().0[..of.inner]);
+    let mut sums = [[(L::splat(0), L::splat(0)); S]; R];
+    for g in 0..of.inner {
+        let mut side = [L::splat(0).kept(); S];
+        for (operand, b) in side.iter_mut().zip(strips) {
+            *operand = L::load(&b[g]).kept();
+        }
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let a = L::splat(row[g]).kept();
+            for (sum, &b) in sums.iter_mut().zip(&side) {
+                *sum = L::add_product(*sum, a, b);
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (x, sum) in sums.into_iter().enumerate() {
-                let place = (first + r) * of.vectors + v + 8 * x;
-                let out = &mut out[place..].as_chunks_mut::<8>().0[0];
-                let sum = fold(L::settled(sum, of.inner as u64), of.table);
-                L::load(out).plus(sum).reduce_once(p).store(out);
-            }
+    }
+    for (r, sums) in sums.into_iter().enumerate() {
+        for (s, sum) in sums.into_iter().enumerate() {
+            let place = (first + r) * of.vectors + 8 * (strip + s);
+            let out = &mut out[place..].as_chunks_mut::<8>().0[0];
+            let sum = fold(L::settled(sum, of.inner as u64), of.table);
+            L::load(out).plus(sum).reduce_once(p).store(out);
         }
     }
 }
@@ -166,31 +177,33 @@ dispatched! {
         if L::WIDE && of.vectors.is_multiple_of(16) {
             add_all::<L, 4, 2>(of, out);
         } else {
-            add_all::<L, 2, 1>(of, out);
+            add_all::<L, 1, 1>(of, out);
         }
     }
 }
 
-/// R rows at a time, 8 S vectors side by side: as many sums as registers hold.
+/// R rows at a time, S strips: as many sums as registers hold.
 #[inline(always)]
 fn add_all<L: Residues, const R: usize, const S: usize>(of: &Product<'_>, out: &mut [u64]) {
     let rows = out.len() / of.vectors;
-    let mut first = 0;
-    while first + R <= rows {
-        add_rows::<L, R, S>(of, first, out);
-        first += R;
-    }
-    for row in first..rows {
-        add_rows::<L, 1, S>(of, row, out);
+    for strip in (0..of.vectors / 8).step_by(S) {
+        let mut first = 0;
+        while first + R <= rows {
+            add_rows::<L, R, S>(of, (first, strip), out);
+            first += R;
+        }
+        for row in first..rows {
+            add_rows::<L, 1, S>(of, (row, strip), out);
+        }
     }
 }
 
 /// Ciphertexts (groups, 2, 3, N), transformed, made ready for `products`: modulo each prime
-/// first c1, (2 D, groups, V), then the coefficients of c0 that meet coefficient m of p, for each
-/// group: (groups, D, k V).
+/// first c1, strips of eight vectors at each point, (2 D, V / 8, groups, 8), then the coefficients
+/// of c0 that meet coefficient m of p, for each group, in strips: (k V / 8, groups, D, 8).
 pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]) {
     let (n, d, groups, vectors) = (ring.degree, spread.distance(), spread.groups(), spread.vectors);
-    let wanted = spread.wanted();
+    let strip = 8 * spread.inner();
     let mut scratch = vec![0; n];
     let mut points = vec![0; 2 * n];
     for (limb, out) in out.chunks_exact_mut(spread.words() / LIMBS).enumerate() {
@@ -204,21 +217,26 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
             for (part, points) in scratch.chunks_exact(d).zip(points.chunks_exact_mut(2 * d)) {
                 ntt::forward_short(ring.path, &small, part, points);
             }
-            let to = (&mut c1[g * vectors..], groups * vectors);
-            transposed(ring.path, (vectors, 2 * d), (&points, 2 * d), to);
+            for (number, points) in points.chunks_exact(8 * 2 * d).enumerate() {
+                let to = (&mut c1[8 * (number * groups + g)..], groups * vectors);
+                transposed(ring.path, (8, 2 * d), (points, 2 * d), to);
+            }
             scratch.copy_from_slice(of(0));
             ntt::inverse(ring.path, table, &mut scratch);
-            let lines = c0[g * d * wanted..].chunks_exact_mut(wanted).take(d);
-            for (m, line) in lines.enumerate() {
-                // X^(i d - m); below zero it is -X^(N + i d - m).
-                for (i, word) in line.iter_mut().enumerate() {
-                    *word = match (i * spread.piece()).checked_sub(m) {
-                        Some(place) => scratch[place],
-                        None => subtract(0, scratch[n + i * spread.piece() - m], table.p),
-                    };
+            for (number, strip) in c0.chunks_exact_mut(strip).enumerate() {
+                let lines = strip.as_chunks_mut::<8>().0[g * d..].iter_mut().take(d);
+                for (m, line) in lines.enumerate() {
+                    // X^(i d - m); below zero it is -X^(N + i d - m).
+                    for (i, word) in (8 * number..).zip(line) {
+                        *word = match (i * spread.piece()).checked_sub(m) {
+                            Some(place) => scratch[place],
+                            None => subtract(0, scratch[n + i * spread.piece() - m], table.p),
+                        };
+                    }
                 }
             }
         }
+        make_ready(ring.path, out);
     }
 }
 
@@ -270,8 +288,9 @@ pub fn products(
         let (c1, c0) = prepared.split_at(spread.points_words());
         arranged(spread, &Reduce::new(ring.p(limb), bits), columns, numbers);
         let small = spread.table(ring.p(limb));
-        wanted_sums(ring, (spread, limb), c0, numbers, wanted);
         point_sums(ring, (spread, &small), c1, numbers, sums);
+        make_ready(ring.path, numbers);
+        wanted_sums(ring, (spread, limb), c0, numbers, wanted);
         let mut summed = |i: usize, values: &mut [u64]| {
             let (summand, part) = (i / 2, i % 2);
             if part == 0 {
@@ -319,7 +338,7 @@ fn arranged(spread: Spread, reduce: &Reduce, columns: &[u64], numbers: &mut [u64
     }
 }
 
-/// Sums over all numbers of number times coefficient of c0, (summands, k V).
+/// Sums over all numbers, made ready, of number times coefficient of c0, (summands, k V).
 fn wanted_sums(
     ring: &Ring,
     (spread, limb): (Spread, usize),
@@ -335,7 +354,8 @@ fn wanted_sums(
             table: &ring.tables[limb],
             a: &numbers[first..],
             stride: length,
-            b: &c0[first * vectors..(first + inner) * vectors],
+            b: &c0[8 * first..],
+            apart: 8 * length,
             inner,
             vectors,
         };
@@ -359,13 +379,15 @@ fn point_sums(
         for (short, line) in numbers.chunks_exact(d).zip(line.chunks_exact_mut(2 * d)) {
             ntt::forward_short(ring.path, small, short, line);
         }
+        make_ready(ring.path, line);
         let to = (&mut plain[summand * groups..], count * groups);
         transposed(ring.path, (groups, 2 * d), (line, 2 * d), to);
     }
     cleared(out, 2 * d * count * vectors);
     let inputs = plain.chunks_exact(count * groups).zip(c1.chunks_exact(groups * vectors));
     for (sums, (a, b)) in out.chunks_exact_mut(count * vectors).zip(inputs) {
-        let of = Product { table: small, a, stride: groups, b, inner: groups, vectors };
+        let (stride, apart, inner) = (groups, 8 * groups, groups);
+        let of = Product { table: small, a, stride, b, apart, inner, vectors };
         add_product(ring.path, &of, sums);
     }
 }

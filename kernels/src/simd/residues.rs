@@ -11,9 +11,9 @@ use crate::simd::lanes::{Eight, Portable, inlined};
 /// The low 52 bits.
 pub const MASK: u64 = (1 << 52) - 1;
 
-/// Words modulo a prime. Factors of products are below 2^52.
+/// Words modulo a prime.
 pub trait Residues: Eight {
-    /// Words made ready for `add_product`.
+    /// Factors of `add_product`.
     type Operand: Copy;
     /// x - limit where x >= limit, else x; for x and limit below 2^63.
     fn reduce_once(self, limit: Self) -> Self;
@@ -22,12 +22,19 @@ pub trait Residues: Eight {
     fn above(self) -> Self {
         self.shift_right::<52>()
     }
-    /// The words as factors.
-    fn operand(self) -> Self::Operand;
-    /// Adds a b to the number low + 2^52 high, up to what `settled` takes away again. Up to 2^10
-    /// products keep low below 2^63.
+    /// The words, below 2^51, as `kept` wants them.
+    fn ready(self) -> Self;
+    /// Words that are ready, as factors: for those that serve often it pays to keep them so.
+    fn kept(self) -> Self::Operand;
+    /// The words, below 2^51, as factors.
+    #[inline(always)]
+    fn operand(self) -> Self::Operand {
+        self.ready().kept()
+    }
+    /// Adds a b to sums that begin as zeros and mean something once `settled`.
     fn add_product(sums: (Self, Self), a: Self::Operand, b: Self::Operand) -> (Self, Self);
-    /// The sums after so many products.
+    /// The sum low + 2^52 high of so many products, at most 2^10: low is below 2^63 then, high may
+    /// be as negative as low allows.
     fn settled(sums: (Self, Self), products: u64) -> (Self, Self);
     /// self w mod p in [0, 2p), for w below p and the ratio floor(2^52 w / p).
     fn times(self, factor: (Self, Self), p: Self) -> Self;
@@ -47,7 +54,8 @@ macro_rules! products_by_halves {
         type Operand = Self;
 
         inlined! {
-            fn operand(self) -> Self { self }
+            fn ready(self) -> Self { self }
+            fn kept(self) -> Self { self }
             fn add_product((low, high): (Self, Self), a: Self, b: Self) -> (Self, Self) {
                 (low.add_low(a, b), high.add_high(a, b))
             }

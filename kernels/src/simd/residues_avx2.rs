@@ -1,9 +1,9 @@
 //! Eight numbers below 2^52 in two registers of AVX2, which has no product of such numbers.
 //!
 //! Floating point has: a double holds a number below 2^52 exactly, and a fused multiply-add
-//! rounds but once. With 2^104 added, a product of 104 bits is rounded to a multiple of 2^52, so
+//! rounds but once. With 2^103 added, a product of 103 bits is rounded to a multiple of 2^51, so
 //! the bits of that double are its upper half; a second multiply-add gives the rest, exactly, from
-//! -2^51 to 2^51. (Emmart, Zheng, Weems, *Faster modular exponentiation using double precision
+//! -2^50 to 2^50. (Emmart, Zheng, Weems, *Faster modular exponentiation using double precision
 //! floating point arithmetic on the GPU*, ARITH 2018.) All numbers are zero or normal, so no
 //! instruction takes longer for some values than for others.
 //!
@@ -17,13 +17,14 @@ use crate::simd::residues::Residues;
 use std::arch::x86_64::*;
 
 const TWO_52: f64 = (1u64 << 52) as f64;
-const TWO_104: f64 = TWO_52 * TWO_52;
-/// The exponent of 2^52 and of 2^104: below it lie the 52 bits of a whole number.
+const TWO_103: f64 = TWO_52 * TWO_52 / 2.0;
+/// 3/2 2^52, a multiple of 2^51, beyond 2^103: both lie in one double.
+const TWO_103_AND_MORE: f64 = TWO_103 + 1.5 * TWO_52;
+/// The exponent of 2^52 and of 2^103: below it lie the 52 bits of a whole number.
 const UNITS: u64 = 0x433 << 52;
-const UPPER: u64 = 0x467 << 52;
-/// A product adds its rest + 2^52 to low, and one less to high, so that low never falls.
-const LOW_EXCESS: u64 = UNITS.wrapping_sub(1 << 51);
-const HIGH_EXCESS: u64 = UPPER.wrapping_add(1);
+const UPPER: u64 = 0x466 << 52;
+/// What each product adds to low beside its rest.
+const LOW_EXCESS: u64 = UNITS + (1 << 51);
 
 /// Two registers of four doubles.
 #[derive(Clone, Copy)]
@@ -38,6 +39,11 @@ unsafe fn of_words(words: __m256i) -> __m256d {
 }
 
 #[inline(always)]
+unsafe fn bits_of(words: __m256i) -> __m256i {
+    unsafe { _mm256_castpd_si256(of_words(words)) }
+}
+
+#[inline(always)]
 unsafe fn reduced(x: __m256i, limit: __m256i) -> __m256i {
     unsafe {
         let rest = _mm256_castsi256_pd(_mm256_sub_epi64(x, limit));
@@ -46,19 +52,16 @@ unsafe fn reduced(x: __m256i, limit: __m256i) -> __m256i {
     }
 }
 
-/// The upper half of a product, above 2^104.
+/// The upper half of a product, in units of 2^51 above 2^103.
 #[inline(always)]
 unsafe fn upper(a: __m256d, b: __m256d) -> __m256d {
-    unsafe { _mm256_fmadd_pd(a, b, _mm256_set1_pd(TWO_104)) }
+    unsafe { _mm256_fmadd_pd(a, b, _mm256_set1_pd(TWO_103)) }
 }
 
 /// What the upper half leaves, plus 3/2 2^52, so that its exponent is always the same.
 #[inline(always)]
 unsafe fn rest(a: __m256d, b: __m256d, upper: __m256d) -> __m256d {
-    unsafe {
-        let multiple = _mm256_sub_pd(upper, _mm256_set1_pd(TWO_104));
-        _mm256_fmadd_pd(a, b, _mm256_sub_pd(_mm256_set1_pd(1.5 * TWO_52), multiple))
-    }
+    unsafe { _mm256_fmadd_pd(a, b, _mm256_sub_pd(_mm256_set1_pd(TWO_103_AND_MORE), upper)) }
 }
 
 #[inline(always)]
@@ -105,16 +108,19 @@ impl Residues for Avx2 {
 
     inlined! {
         fn reduce_once(self, limit: Self) -> Self { Avx2(both!(reduced(self, limit))) }
-        fn operand(self) -> Doubles { Doubles(both!(of_words(self))) }
+        fn ready(self) -> Self { Avx2(both!(bits_of(self))) }
+        fn kept(self) -> Doubles { Doubles(both!(_mm256_castsi256_pd(self))) }
         fn add_product((low, high): (Self, Self), a: Doubles, b: Doubles) -> (Self, Self) {
             let upper = Doubles(both!(upper(a, b)));
             let rest = Doubles(both!(rest(a, b, upper)));
             (Avx2(both!(plus_bits(low, rest))), Avx2(both!(plus_bits(high, upper))))
         }
         fn settled((low, high): (Self, Self), products: u64) -> (Self, Self) {
-            let low_excess = Self::splat(LOW_EXCESS.wrapping_mul(products));
-            let high_excess = Self::splat(HIGH_EXCESS.wrapping_mul(products));
-            (low.minus(low_excess), high.minus(high_excess))
+            let high = high.minus(Self::splat(UPPER.wrapping_mul(products)));
+            let odd = high.and(Self::splat(1)).shift_left::<51>();
+            // Rests may be negative: 2^52 for each of them goes from high to low.
+            let excess = Self::splat(LOW_EXCESS.wrapping_sub(1 << 52).wrapping_mul(products));
+            (low.minus(excess).plus(odd), high.shift_right::<1>().minus(Self::splat(products)))
         }
         fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
             Avx2(both!(scaled(self, w, ratio, p)))

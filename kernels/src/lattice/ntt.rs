@@ -1,8 +1,7 @@
 //! The negacyclic number-theoretic transform: products in Z_p[X] / (X^N + 1).
 //!
-//! Cooley and Tukey forward, Gentleman and Sande back, with Harvey's lazy reductions (J.
-//! Symb. Comp. 2014): values stay below 4p < 2^52 between levels. The last three levels work
-//! on transposed tiles of 64 words and leave them transposed, so the order of the transformed
+//! Cooley and Tukey forward, Gentleman and Sande back, with lazy reductions: between levels values
+//! are what [`Residues`] says. The last three levels work on transposed tiles of 64 words and leave them transposed, so the order of the transformed
 //! words is this module's own; pointwise products do not care.
 
 use crate::lattice::modular::{self, Scale, multiply, power, ratio, residue};
@@ -40,7 +39,7 @@ impl Twiddles {
 
     #[inline(always)]
     fn at<L: Residues>(&self, place: usize) -> (L, L) {
-        (L::splat(self.factors[place]), L::splat(self.ratios[place]))
+        L::twiddle((L::splat(self.factors[place]), L::splat(self.ratios[place])))
     }
 
     /// The factors of a block and of both blocks that it splits into.
@@ -51,7 +50,7 @@ impl Twiddles {
 
     #[inline(always)]
     fn tail<L: Residues>(&self, tile: usize, row: usize) -> (L, L) {
-        (L::load(&self.tails[tile][row]), L::load(&self.tail_ratios[tile][row]))
+        L::twiddle((L::load(&self.tails[tile][row]), L::load(&self.tail_ratios[tile][row])))
     }
 }
 
@@ -126,20 +125,6 @@ pub fn fold<L: Residues>((low, high): (L, L), table: &Table) -> L {
     sum.reduce_once(L::splat(4 * table.p)).reduce_once(twice).reduce_once(p)
 }
 
-/// (x + w y, x - w y), all below 4p.
-#[inline(always)]
-fn apart<L: Residues>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
-    let x = x.reduce_once(twice);
-    let y = y.times(w, p);
-    (x.plus(y), x.minus(y).plus(twice))
-}
-
-/// (x + y, (x - y) w), all below 2p.
-#[inline(always)]
-fn together<L: Residues>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
-    (x.plus(y).reduce_once(twice), x.minus(y).plus(twice).times(w, p))
-}
-
 /// The pairs of the three levels in a tile of eight registers, and their twiddle registers.
 const TAIL: [[(usize, usize, usize); 4]; 3] = [
     [(0, 4, 0), (1, 5, 0), (2, 6, 0), (3, 7, 0)],
@@ -149,30 +134,30 @@ const TAIL: [[(usize, usize, usize); 4]; 3] = [
 
 /// Both halves of a block, register by register. A macro, as `eights` is.
 macro_rules! halves {
-    ($block:expr, |$a:ident, $b:ident| $after:expr) => {
+    ($block:expr, |$a:ident, $b:ident| $after:expr, $m:expr) => {
         let (a, b) = $block.split_at_mut($block.len() / 2);
         eights!([], [a, b], {
             let ($a, $b) = (L::load(a), L::load(b));
             let after: (L, L) = $after;
-            after.0.store(a);
-            after.1.store(b);
+            after.0.settle($m).store(a);
+            after.1.settle($m).store(b);
         });
     };
 }
 
 /// Four quarters of a block, register by register.
 macro_rules! quarters {
-    ($block:expr, |$a:ident, $b:ident, $c:ident, $d:ident| $after:expr) => {
+    ($block:expr, |$a:ident, $b:ident, $c:ident, $d:ident| $after:expr, $m:expr) => {
         let quarter = $block.len() / 4;
         let (a, b) = $block.split_at_mut(2 * quarter);
         let ((a, b), (c, d)) = (a.split_at_mut(quarter), b.split_at_mut(quarter));
         eights!([], [a, b, c, d], {
             let ($a, $b, $c, $d) = (L::load(a), L::load(b), L::load(c), L::load(d));
             let after: [L; 4] = $after;
-            after[0].store(a);
-            after[1].store(b);
-            after[2].store(c);
-            after[3].store(d);
+            after[0].settle($m).store(a);
+            after[1].settle($m).store(b);
+            after[2].settle($m).store(c);
+            after[3].settle($m).store(d);
         });
     };
 }
@@ -191,6 +176,14 @@ fn blocks_to_start(degree: usize, blocks: usize) -> usize {
     start
 }
 
+/// Words below p as the levels want them.
+#[inline(always)]
+fn enter<L: Residues>(values: &mut [u64]) {
+    if L::ENTERS {
+        eights!([], [values], L::load(values).enter().store(values));
+    }
+}
+
 /// Eight registers.
 #[inline(always)]
 fn loaded<L: Residues>(rows: &[[u64; 8]]) -> [L; 8] {
@@ -205,11 +198,11 @@ dispatched! {
     /// The transform whose first levels have been done: `blocks` is 1 or what `blocks_to_start`
     /// says.
     pub fn forward_from<L: Residues>(table: &Table, blocks: usize, values: &mut [u64]) {
-        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-        let tw = &table.forward;
+        let (m, tw) = (L::modulus(table.p), &table.forward);
+        enter::<L>(values);
         let mut blocks = blocks;
         if odd_levels(table.degree) && blocks == 1 {
-            halves!(values, |x, y| apart(x, y, tw.at(1), p, twice));
+            halves!(values, |x, y| L::apart(x, y, tw.at(1), m), m);
             blocks = 2;
         }
         // Two levels at once: the values pass through the registers half as often.
@@ -217,12 +210,12 @@ dispatched! {
             for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
                 let [outer, low, high] = tw.two_levels(blocks + i);
                 quarters!(block, |a, b, c, d| {
-                    let (a, c) = apart(a, c, outer, p, twice);
-                    let (b, d) = apart(b, d, outer, p, twice);
-                    let (a, b) = apart(a, b, low, p, twice);
-                    let (c, d) = apart(c, d, high, p, twice);
+                    let (a, c) = L::apart(a, c, outer, m);
+                    let (b, d) = L::apart(b, d, outer, m);
+                    let (a, b) = L::apart(a, b, low, m);
+                    let (c, d) = L::apart(c, d, high, m);
                     [a, b, c, d]
-                });
+                }, m);
             }
             blocks *= 4;
         }
@@ -231,29 +224,28 @@ dispatched! {
             let mut e = L::transpose(loaded(rows));
             for level in TAIL {
                 for (x, y, w) in level {
-                    (e[x], e[y]) = apart(e[x], e[y], tw.tail(number, w), p, twice);
+                    (e[x], e[y]) = L::apart(e[x], e[y], tw.tail(number, w), m);
                 }
             }
             for (row, e) in rows.iter_mut().zip(e) {
-                e.reduce_once(twice).reduce_once(p).store(row);
+                e.leave(m).store(row);
             }
         }
     }
 
     /// Undoes `forward`.
     pub fn inverse<L: Residues>(table: &Table, values: &mut [u64]) {
-        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-        let tw = &table.inverse;
+        let (m, tw) = (L::modulus(table.p), &table.inverse);
         for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let (rows, _) = tile.as_chunks_mut::<8>();
-            let mut e: [L; 8] = loaded(rows);
+            let mut e = loaded::<L>(rows).map(|word| word.enter().settle(m));
             for level in TAIL.iter().rev() {
                 for &(x, y, w) in level {
-                    (e[x], e[y]) = together(e[x], e[y], tw.tail(number, w), p, twice);
+                    (e[x], e[y]) = L::together(e[x], e[y], tw.tail(number, w), m);
                 }
             }
             for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
-                e.store(row);
+                e.settle(m).store(row);
             }
         }
         let mut size = 32;
@@ -261,35 +253,34 @@ dispatched! {
             for (i, block) in values.chunks_exact_mut(size).enumerate() {
                 let [outer, low, high] = tw.two_levels(table.degree / size + i);
                 quarters!(block, |a, b, c, d| {
-                    let (a, b) = together(a, b, low, p, twice);
-                    let (c, d) = together(c, d, high, p, twice);
-                    let (a, c) = together(a, c, outer, p, twice);
-                    let (b, d) = together(b, d, outer, p, twice);
+                    let (a, b) = L::together(a, b, low, m);
+                    let (c, d) = L::together(c, d, high, m);
+                    let (a, c) = L::together(a, c, outer, m);
+                    let (b, d) = L::together(b, d, outer, m);
                     [a, b, c, d]
-                });
+                }, m);
             }
             size *= 4;
         }
         if odd_levels(table.degree) {
-            halves!(values, |x, y| together(x, y, tw.at(1), p, twice));
+            halves!(values, |x, y| L::together(x, y, tw.at(1), m), m);
         }
         let of_degree = table.of_degree;
-        eights!([], [values], of_degree.times(L::load(values)).store(values));
+        eights!([], [values], of_degree.times(L::load(values).leave(m)).store(values));
     }
 
     /// The first levels of the transform, plainly: 2^levels blocks of at least 8 words, below p.
     /// Block i then holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
     pub fn forward_levels<L: Residues>(table: &Table, levels: u32, values: &mut [u64]) {
-        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let m = L::modulus(table.p);
+        enter::<L>(values);
         for level in 0..levels {
             for (i, block) in values.chunks_exact_mut(table.degree >> level).enumerate() {
                 let w = table.forward.at((1 << level) + i);
-                halves!(block, |x, y| apart(x, y, w, p, twice));
+                halves!(block, |x, y| L::apart(x, y, w, m), m);
             }
         }
-        eights!([], [values], {
-            L::load(values).reduce_once(twice).reduce_once(p).store(values);
-        });
+        eights!([], [values], L::load(values).leave(m).store(values));
     }
 
     /// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
@@ -299,14 +290,15 @@ dispatched! {
         factor: Scale,
         values: &mut [u64],
     ) {
-        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let m = L::modulus(table.p);
+        enter::<L>(values);
         for level in (0..levels).rev() {
             for (i, block) in values.chunks_exact_mut(table.degree >> level).enumerate() {
                 let w = table.inverse.at((1 << level) + i);
-                halves!(block, |x, y| together(x, y, w, p, twice));
+                halves!(block, |x, y| L::together(x, y, w, m), m);
             }
         }
-        eights!([], [values], factor.times(L::load(values)).store(values));
+        eights!([], [values], factor.times(L::load(values).leave(m)).store(values));
     }
 
     /// out = a b mod p, word by word; all below p.
@@ -424,19 +416,26 @@ pub(crate) mod tests {
         for degree in [64, 128, 512, 8192] {
             let table = Table::new(degree, PRIME).unwrap();
             for length in [1, 2, 8, 32, degree / 4, degree / 2, degree] {
-                let short = words(4, length, table.p);
-                let mut expected = short.clone();
-                expected.resize(degree, 0);
-                forward(Path::PORTABLE, &table, &mut expected);
-                for path in Path::available() {
-                    let mut values = vec![7; degree];
-                    forward_short(path, &table, &short, &mut values);
-                    assert_eq!(values, expected, "{} {degree} {length}", path.name());
-                    inverse(path, &table, &mut values);
-                    values.truncate(length);
-                    assert_eq!(values, short, "{} {degree} {length}", path.name());
+                let edges = (0..length).map(|i| (table.p - 1) * u64::from(i % 5 != 2)).collect();
+                for short in [words(4, length, table.p), edges] {
+                    let mut expected = short.clone();
+                    expected.resize(degree, 0);
+                    forward(Path::PORTABLE, &table, &mut expected);
+                    for path in Path::available() {
+                        let mut values = vec![7; degree];
+                        forward_short(path, &table, &short, &mut values);
+                        assert_eq!(values, expected, "{} {degree} {length}", path.name());
+                        inverse(path, &table, &mut values);
+                        assert_eq!(values[..length], short, "{} {degree} {length}", path.name());
+                    }
                 }
             }
+        }
+    }
+
+    dispatched! {
+        pub fn scaled<L: Residues>(factor: Scale, values: &mut [u64]) {
+            eights!([], [values], factor.times(L::load(values)).store(values));
         }
     }
 
@@ -451,7 +450,7 @@ pub(crate) mod tests {
         for factor in factors {
             for path in Path::available() {
                 let mut found = values.clone();
-                inverse_levels(path, &table, 0, Scale::new(factor, p), &mut found);
+                scaled(path, Scale::new(factor, p), &mut found);
                 for (&x, found) in values.iter().zip(found) {
                     let expected = u128::from(x) * u128::from(factor) % u128::from(p);
                     assert_eq!(u128::from(found), expected, "{} {x} {factor}", path.name());

@@ -40,6 +40,49 @@ pub trait Residues: Eight {
     fn times(self, factor: (Self, Self), p: Self) -> Self;
     /// Word j of row i becomes word i of row j.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
+
+    // The levels of a transform, on words or on what `enter` makes of them: up to three levels are
+    // taken from what is settled. Words stay below 4p < 2^52 (Harvey, J. Symb. Comp. 2014).
+
+    /// Whether `enter` changes words.
+    const ENTERS: bool = false;
+    /// p as the levels want it.
+    #[inline(always)]
+    fn modulus(p: u64) -> (Self, Self) {
+        (Self::splat(p), Self::splat(2 * p))
+    }
+    /// A factor below p and its ratio as the levels want them.
+    #[inline(always)]
+    fn twiddle(factor: (Self, Self)) -> (Self, Self) {
+        factor
+    }
+    /// A word below p as the levels want it.
+    #[inline(always)]
+    fn enter(self) -> Self {
+        self
+    }
+    /// (x + w y, x - w y).
+    #[inline(always)]
+    fn apart(x: Self, y: Self, w: (Self, Self), (p, twice): (Self, Self)) -> (Self, Self) {
+        let x = x.reduce_once(twice);
+        let y = y.times(w, p);
+        (x.plus(y), x.minus(y).plus(twice))
+    }
+    /// (x + y, (x - y) w); words stay below 2p.
+    #[inline(always)]
+    fn together(x: Self, y: Self, w: (Self, Self), (p, twice): (Self, Self)) -> (Self, Self) {
+        (x.plus(y).reduce_once(twice), x.minus(y).plus(twice).times(w, p))
+    }
+    /// A number nearer to zero.
+    #[inline(always)]
+    fn settle(self, _modulus: (Self, Self)) -> Self {
+        self
+    }
+    /// The word below p.
+    #[inline(always)]
+    fn leave(self, (p, twice): (Self, Self)) -> Self {
+        self.reduce_once(twice).reduce_once(p)
+    }
 }
 
 #[inline(always)]

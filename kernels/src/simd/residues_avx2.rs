@@ -26,6 +26,8 @@ const UPPER: u64 = 0x466 << 52;
 /// What each product adds to low beside its rest.
 const LOW_EXCESS: u64 = UNITS + (1 << 51);
 
+const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
 /// Two registers of four doubles.
 #[derive(Clone, Copy)]
 pub struct Doubles([__m256d; 2]);
@@ -72,10 +74,9 @@ unsafe fn plus_bits(sum: __m256i, double: __m256d) -> __m256i {
 #[inline(always)]
 unsafe fn scaled(x: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i {
     unsafe {
-        let (x, w, ratio, p) = (of_words(x), of_words(w), of_words(ratio), of_words(p));
-        // (ratio + 1/2) / 2^52 is within 2^-53 of w / p, so the quotient is within 3/4 of x w / p.
-        let ratio = _mm256_add_pd(ratio, _mm256_set1_pd(0.5));
-        let ratio = _mm256_mul_pd(ratio, _mm256_set1_pd(1.0 / TWO_52));
+        let ratio = doubles(ratio_of(ratio));
+        let (x, w, p) = (of_words(x), of_words(w), of_words(p));
+        // The quotient is within 3/4 of x w / p.
         let quotient = _mm256_floor_pd(_mm256_mul_pd(x, ratio));
         let near = _mm256_mul_pd(x, w);
         let rest = _mm256_fmsub_pd(x, w, near);
@@ -85,6 +86,64 @@ unsafe fn scaled(x: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i 
         let units = _mm256_add_pd(result, _mm256_set1_pd(TWO_52));
         _mm256_xor_si256(_mm256_castpd_si256(units), _mm256_set1_epi64x(UNITS as i64))
     }
+}
+
+/// x - p round(x / p), for a number below 2^53: within p / 2 and very little more.
+#[inline(always)]
+unsafe fn settled(x: __m256i, p: __m256i, inverse: __m256i) -> __m256i {
+    unsafe {
+        let (x, p, inverse) = (doubles(x), doubles(p), doubles(inverse));
+        let quotient = _mm256_round_pd::<NEAREST>(_mm256_mul_pd(x, inverse));
+        _mm256_castpd_si256(_mm256_fnmadd_pd(quotient, p, x))
+    }
+}
+
+/// The word of a settled number. (Where it is zero its sign is plus.)
+#[inline(always)]
+unsafe fn word_of(x: __m256i, p: __m256i) -> __m256i {
+    unsafe {
+        let (x, p) = (doubles(x), doubles(p));
+        let units =
+            _mm256_add_pd(_mm256_blendv_pd(x, _mm256_add_pd(x, p), x), _mm256_set1_pd(TWO_52));
+        _mm256_xor_si256(_mm256_castpd_si256(units), _mm256_set1_epi64x(UNITS as i64))
+    }
+}
+
+/// y w modulo p. With |y| <= c p the rounded quotient is off by 1/2 + c / 4 at most, all sums here
+/// are whole numbers below 2^53, and so is the result: within (1/2 + c / 4) p.
+#[inline(always)]
+unsafe fn times_word(y: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i {
+    unsafe {
+        let (y, w, ratio, p) = (doubles(y), doubles(w), doubles(ratio), doubles(p));
+        let quotient = _mm256_round_pd::<NEAREST>(_mm256_mul_pd(y, ratio));
+        let near = _mm256_mul_pd(y, w);
+        let rest = _mm256_fmsub_pd(y, w, near);
+        _mm256_castpd_si256(_mm256_add_pd(_mm256_fnmadd_pd(quotient, p, near), rest))
+    }
+}
+
+#[inline(always)]
+unsafe fn doubles(words: __m256i) -> __m256d {
+    unsafe { _mm256_castsi256_pd(words) }
+}
+
+/// (ratio + 1/2) / 2^52, which is within 2^-53 of w / p.
+#[inline(always)]
+unsafe fn ratio_of(ratio: __m256i) -> __m256i {
+    unsafe {
+        let ratio = _mm256_add_pd(of_words(ratio), _mm256_set1_pd(0.5));
+        _mm256_castpd_si256(_mm256_mul_pd(ratio, _mm256_set1_pd(1.0 / TWO_52)))
+    }
+}
+
+#[inline(always)]
+unsafe fn sum(x: __m256i, y: __m256i) -> __m256i {
+    unsafe { _mm256_castpd_si256(_mm256_add_pd(doubles(x), doubles(y))) }
+}
+
+#[inline(always)]
+unsafe fn difference(x: __m256i, y: __m256i) -> __m256i {
+    unsafe { _mm256_castpd_si256(_mm256_sub_pd(doubles(x), doubles(y))) }
 }
 
 /// Of four rows the halves with this number, a square of four, turned.
@@ -105,6 +164,7 @@ unsafe fn turned([a, b, c, d]: [Avx2; 4], half: usize) -> [__m256i; 4] {
 
 impl Residues for Avx2 {
     type Operand = Doubles;
+    const ENTERS: bool = true;
 
     inlined! {
         fn reduce_once(self, limit: Self) -> Self { Avx2(both!(reduced(self, limit))) }
@@ -124,6 +184,29 @@ impl Residues for Avx2 {
         }
         fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
             Avx2(both!(scaled(self, w, ratio, p)))
+        }
+        fn modulus(p: u64) -> (Self, Self) {
+            let [p, inverse] = [p as f64, 1.0 / p as f64].map(f64::to_bits);
+            (Self::splat(p), Self::splat(inverse))
+        }
+        fn twiddle((w, ratio): (Self, Self)) -> (Self, Self) {
+            (w.ready(), Avx2(both!(ratio_of(ratio))))
+        }
+        fn enter(self) -> Self { self.ready() }
+        fn apart(x: Self, y: Self, (w, ratio): (Self, Self), (p, _): (Self, Self)) -> (Self, Self) {
+            let y = Avx2(both!(times_word(y, w, ratio, p)));
+            (Avx2(both!(sum(x, y))), Avx2(both!(difference(x, y))))
+        }
+        fn together(x: Self, y: Self, (w, ratio): (Self, Self), (p, _): (Self, Self)) -> (Self, Self) {
+            let apart = Avx2(both!(difference(x, y)));
+            (Avx2(both!(sum(x, y))), Avx2(both!(times_word(apart, w, ratio, p))))
+        }
+        fn settle(self, (p, inverse): (Self, Self)) -> Self {
+            Avx2(both!(settled(self, p, inverse)))
+        }
+        fn leave(self, modulus: (Self, Self)) -> Self {
+            let (settled, (p, _)) = (self.settle(modulus), modulus);
+            Avx2(both!(word_of(settled, p)))
         }
         fn transpose([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
             // Squares of four, each turned; the two off the diagonal change places.

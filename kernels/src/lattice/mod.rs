@@ -2,6 +2,7 @@
 
 pub mod fixed_sums;
 pub mod masks;
+pub mod matrices;
 pub mod modular;
 pub mod ntt;
 pub mod packing;

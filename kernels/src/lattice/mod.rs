@@ -2,7 +2,6 @@
 
 pub mod fixed_sums;
 pub mod masks;
-pub mod matrices;
 pub mod modular;
 pub mod ntt;
 pub mod packing;

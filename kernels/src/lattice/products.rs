@@ -10,8 +10,9 @@
 //! coefficients count, and these are sums of 4096 k products each: one more product of matrices.
 //! Summands leave without the last prime, see `packing`.
 
+pub mod matrices;
+
 use crate::lattice::masks::Reduce;
-use crate::lattice::matrices::{PANEL, Product, add_product, make_ready, transposed};
 use crate::lattice::modular::{Scale, inverse, multiply, subtract};
 use crate::lattice::ntt::{self, Table};
 use crate::lattice::packing::divided;
@@ -19,6 +20,7 @@ use crate::lattice::ring::{LIMBS, PACKED, Ring};
 use crate::simd::lanes::eights;
 use crate::simd::path::{Path, dispatched};
 use crate::simd::residues::Residues;
+use matrices::{PANEL, Product, add_product, make_ready, transposed};
 
 /// The fewest vectors: so many lie side by side in a strip of a matrix.
 const FEWEST: usize = 8;

@@ -108,6 +108,7 @@ def tree(name: str) -> dict[str, object]:
         for owner in (0, 1):
             matrix = BucketMatrix(owner, rows, features * bins, bins, *sum_bits, depth)
             party.register_matrix(matrix, matrices[owner] if owner == rank else None)
+        party.begin()
         lap()
         for _ in range(2):  # the first batch comes with keys
             for owner in (0, 1):

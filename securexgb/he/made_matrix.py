@@ -117,8 +117,8 @@ class MadeMatrix(_InGroups):
 
     def hold(self) -> None:
         """Make now what is held."""
-        for key in self.groups:
-            if self._is_held and self.nbytes < held_bytes(self._own.shape[0]):
+        for key in self.groups if self._is_held else []:
+            if key not in self._packed and self.nbytes < held_bytes(self._own.shape[0]):
                 self._packed[key] = self.packed(*key)
 
     def packed(self, word: int, group: int) -> NDArray[np.uint8]:

@@ -373,6 +373,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
             columns = 0 if matrix is None else matrix.products
             return np.zeros((vectors, columns), np.uint64), iter(())
         assert isinstance(matrix.part, _Owner)
+        matrix.part.matrix.hold()
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
         spacings = matrix.new_spacings(layout)
         due = [(_MERGING.format(matrix.owner), GALOIS_KEY_BYTES)] * len(spacings)

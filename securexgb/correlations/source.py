@@ -131,9 +131,6 @@ class SummedMatrix(Protocol):
 
     def __getitem__(self, columns: slice, /) -> Words: ...
 
-    def hold(self) -> None:
-        """Make what is made once."""
-
 
 class DividedProducts(Protocol):
     """Products with matrices whose rows lie in several places, made once for all of them.

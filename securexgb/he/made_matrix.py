@@ -32,9 +32,6 @@ class Matrix(Protocol):
 
     def __getitem__(self, columns: slice, /) -> Words: ...
 
-    def hold(self) -> None:
-        """Make what is made once."""
-
 
 def whole_bytes(columns: int, bits: Sequence[int]) -> int:
     """Of all of W: ``columns`` for each word of a pair, numbers of so many ``bits`` in each."""
@@ -79,9 +76,6 @@ class _InGroups:
         """Of what is held."""
         return sum(packed.nbytes for packed in self._packed.values())
 
-    def hold(self) -> None:
-        """All of it is held."""
-
     def _group(self, word: int, group: int) -> Words:
         """Its columns, (count, 4096); asked for again and again, in order."""
         key = word, group
@@ -98,10 +92,10 @@ class _InGroups:
 
 
 class MadeMatrix(_InGroups):
-    """The same of bin indices ``own``, some of it held once it is made.
+    """The same of bin indices ``own``, some of it held from ``hold`` on.
 
-    ``pads``: of g and of h, mirrored, with the bits of their numbers. ``is_held``: else each group
-    is made whenever it is asked for.
+    ``pads``: of g and of h, mirrored, with the bits of their numbers. What is not held is made
+    whenever it is asked for.
     """
 
     def __init__(
@@ -109,16 +103,14 @@ class MadeMatrix(_InGroups):
         pads: Sequence[tuple[int, _kernels.RlwePads]],
         own: NDArray[np.uint8],
         bins: int,
-        *,
-        is_held: bool = True,
     ) -> None:
         super().__init__(own.shape[1], bins, [bits for bits, _ in pads])
-        self._pads, self._own, self._is_held = pads, own, is_held
+        self._pads, self._own = pads, own
 
     def hold(self) -> None:
-        """Make now what is held."""
-        for key in self.groups if self._is_held else []:
-            if key not in self._packed and self.nbytes < held_bytes(self._own.shape[0]):
+        """Make now what is held from now on."""
+        for key in self.groups:
+            if self.nbytes < held_bytes(self._own.shape[0]):
                 self._packed[key] = self.packed(*key)
 
     def packed(self, word: int, group: int) -> NDArray[np.uint8]:

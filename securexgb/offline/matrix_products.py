@@ -307,8 +307,9 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         """Make W: both parties do so at the same time, once nobody waits for the other's coins."""
         began = perf_counter()
         own = self._matrices[self._rank]
-        if own is not None and isinstance(own.part, _Owner):
-            own.part.matrix.hold()
+        matrix = own.part.matrix if own and isinstance(own.part, _Owner) else None
+        if isinstance(matrix, MadeMatrix):
+            matrix.hold()
         self.account.seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
@@ -373,7 +374,6 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
             columns = 0 if matrix is None else matrix.products
             return np.zeros((vectors, columns), np.uint64), iter(())
         assert isinstance(matrix.part, _Owner)
-        matrix.part.matrix.hold()
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
         spacings = matrix.new_spacings(layout)
         due = [(_MERGING.format(matrix.owner), GALOIS_KEY_BYTES)] * len(spacings)

@@ -68,7 +68,7 @@ class ShardPads:
         mine = matrix.owner == self._rank
         masks = masks_of(matrix, keys.noise_bits, coins, is_owner=mine)
         if mine:
-            self._sums = MadeMatrix(masks, matrix.own(own), matrix.bins, is_held=False)
+            self._sums = MadeMatrix(masks, matrix.own(own), matrix.bins)
         else:
             self._streams = PadStreams.of(masks, keys.secrets, self._private)
         self._products[matrix.owner] = matrix.columns

@@ -50,10 +50,9 @@ def test_columns_are_those_of_the_whole_matrix(
 def test_matrices_of_ranges_of_rows_add_up(bins: int) -> None:
     """Modulo the bits of each word, as the sums of all rows do; another size is refused."""
     parts = [np.random.default_rng(n).integers(0, bins, (ROWS, 3)).astype(np.uint8) for n in (0, 1)]
-    made = [MadeMatrix(pads(), own, bins, is_held=False) for own in parts]
+    made = [MadeMatrix(pads(), own, bins) for own in parts]
     added = AddedMatrix(3, bins, BITS)
     for of in made:
-        of.hold()
         assert of.nbytes == 0
         for word, group in added.groups:
             added.add(word, group, of.packed(word, group))

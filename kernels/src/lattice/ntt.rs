@@ -1,8 +1,9 @@
 //! The negacyclic number-theoretic transform: products in Z_p[X] / (X^N + 1).
 //!
 //! Cooley and Tukey forward, Gentleman and Sande back, with lazy reductions: between levels values
-//! are what [`Residues`] says. The last three levels work on transposed tiles of 64 words and leave them transposed, so the order of the transformed
-//! words is this module's own; pointwise products do not care.
+//! are what [`Residues`] says. The last three levels work on transposed tiles of 64 words and leave
+//! them transposed, so the order of the transformed words is this module's own; pointwise products
+//! do not care.
 
 use crate::lattice::modular::{self, Scale, multiply, power, ratio, residue};
 use crate::simd::lanes::eights;
@@ -139,8 +140,8 @@ macro_rules! halves {
         eights!([], [a, b], {
             let ($a, $b) = (L::load(a), L::load(b));
             let after: (L, L) = $after;
-            after.0.settle($m).store(a);
-            after.1.settle($m).store(b);
+            after.0.centre($m).store(a);
+            after.1.centre($m).store(b);
         });
     };
 }
@@ -154,10 +155,10 @@ macro_rules! quarters {
         eights!([], [a, b, c, d], {
             let ($a, $b, $c, $d) = (L::load(a), L::load(b), L::load(c), L::load(d));
             let after: [L; 4] = $after;
-            after[0].settle($m).store(a);
-            after[1].settle($m).store(b);
-            after[2].settle($m).store(c);
-            after[3].settle($m).store(d);
+            after[0].centre($m).store(a);
+            after[1].centre($m).store(b);
+            after[2].centre($m).store(c);
+            after[3].centre($m).store(d);
         });
     };
 }
@@ -238,14 +239,14 @@ dispatched! {
         let (m, tw) = (L::modulus(table.p), &table.inverse);
         for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let (rows, _) = tile.as_chunks_mut::<8>();
-            let mut e = loaded::<L>(rows).map(|word| word.enter().settle(m));
+            let mut e = loaded::<L>(rows).map(|word| word.enter().centre(m));
             for level in TAIL.iter().rev() {
                 for &(x, y, w) in level {
                     (e[x], e[y]) = L::together(e[x], e[y], tw.tail(number, w), m);
                 }
             }
             for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
-                e.settle(m).store(row);
+                e.centre(m).store(row);
             }
         }
         let mut size = 32;

@@ -42,7 +42,7 @@ pub trait Residues: Eight {
     fn transpose(rows: [Self; 8]) -> [Self; 8];
 
     // The levels of a transform, on words or on what `enter` makes of them: up to three levels are
-    // taken from what is settled. Words stay below 4p < 2^52 (Harvey, J. Symb. Comp. 2014).
+    // taken from what is centred. Words stay below 4p < 2^52 (Harvey, J. Symb. Comp. 2014).
 
     /// Whether `enter` changes words.
     const ENTERS: bool = false;
@@ -75,7 +75,7 @@ pub trait Residues: Eight {
     }
     /// A number nearer to zero.
     #[inline(always)]
-    fn settle(self, _modulus: (Self, Self)) -> Self {
+    fn centre(self, _modulus: (Self, Self)) -> Self {
         self
     }
     /// The word below p.

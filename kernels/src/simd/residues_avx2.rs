@@ -71,26 +71,29 @@ unsafe fn plus_bits(sum: __m256i, double: __m256d) -> __m256i {
     unsafe { _mm256_add_epi64(sum, _mm256_castpd_si256(double)) }
 }
 
+/// x w - quotient p, exactly, where that is below 2^53: near and rest are x w.
+#[inline(always)]
+unsafe fn remainder(x: __m256d, w: __m256d, quotient: __m256d, p: __m256d) -> __m256d {
+    unsafe {
+        let near = _mm256_mul_pd(x, w);
+        let rest = _mm256_fmsub_pd(x, w, near);
+        _mm256_add_pd(_mm256_fnmadd_pd(quotient, p, near), rest)
+    }
+}
+
 #[inline(always)]
 unsafe fn scaled(x: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i {
     unsafe {
-        let ratio = doubles(ratio_of(ratio));
         let (x, w, p) = (of_words(x), of_words(w), of_words(p));
-        // The quotient is within 3/4 of x w / p.
-        let quotient = _mm256_floor_pd(_mm256_mul_pd(x, ratio));
-        let near = _mm256_mul_pd(x, w);
-        let rest = _mm256_fmsub_pd(x, w, near);
-        // From -3/4 p to 7/4 p: whole numbers below 2^52, so all of this is exact.
-        let result = _mm256_add_pd(_mm256_fnmadd_pd(quotient, p, near), rest);
-        let result = _mm256_blendv_pd(result, _mm256_add_pd(result, p), result);
-        let units = _mm256_add_pd(result, _mm256_set1_pd(TWO_52));
-        _mm256_xor_si256(_mm256_castpd_si256(units), _mm256_set1_epi64x(UNITS as i64))
+        // The quotient is within 3/4 of x w / p, the remainder from -3/4 p to 7/4 p.
+        let quotient = _mm256_floor_pd(_mm256_mul_pd(x, doubles(ratio_of(ratio))));
+        word_of(remainder(x, w, quotient, p), p)
     }
 }
 
 /// x - p round(x / p), for a number below 2^53: within p / 2 and very little more.
 #[inline(always)]
-unsafe fn settled(x: __m256i, p: __m256i, inverse: __m256i) -> __m256i {
+unsafe fn centred(x: __m256i, p: __m256i, inverse: __m256i) -> __m256i {
     unsafe {
         let (x, p, inverse) = (doubles(x), doubles(p), doubles(inverse));
         let quotient = _mm256_round_pd::<NEAREST>(_mm256_mul_pd(x, inverse));
@@ -98,13 +101,12 @@ unsafe fn settled(x: __m256i, p: __m256i, inverse: __m256i) -> __m256i {
     }
 }
 
-/// The word of a settled number. (Where it is zero its sign is plus.)
+/// A number from -p on as a word, with p added where it is negative. (Zero's sign is plus.)
 #[inline(always)]
-unsafe fn word_of(x: __m256i, p: __m256i) -> __m256i {
+unsafe fn word_of(x: __m256d, p: __m256d) -> __m256i {
     unsafe {
-        let (x, p) = (doubles(x), doubles(p));
-        let units =
-            _mm256_add_pd(_mm256_blendv_pd(x, _mm256_add_pd(x, p), x), _mm256_set1_pd(TWO_52));
+        let result = _mm256_blendv_pd(x, _mm256_add_pd(x, p), x);
+        let units = _mm256_add_pd(result, _mm256_set1_pd(TWO_52));
         _mm256_xor_si256(_mm256_castpd_si256(units), _mm256_set1_epi64x(UNITS as i64))
     }
 }
@@ -116,9 +118,7 @@ unsafe fn times_word(y: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m2
     unsafe {
         let (y, w, ratio, p) = (doubles(y), doubles(w), doubles(ratio), doubles(p));
         let quotient = _mm256_round_pd::<NEAREST>(_mm256_mul_pd(y, ratio));
-        let near = _mm256_mul_pd(y, w);
-        let rest = _mm256_fmsub_pd(y, w, near);
-        _mm256_castpd_si256(_mm256_add_pd(_mm256_fnmadd_pd(quotient, p, near), rest))
+        _mm256_castpd_si256(remainder(y, w, quotient, p))
     }
 }
 
@@ -169,7 +169,7 @@ impl Residues for Avx2 {
     inlined! {
         fn reduce_once(self, limit: Self) -> Self { Avx2(both!(reduced(self, limit))) }
         fn ready(self) -> Self { Avx2(both!(bits_of(self))) }
-        fn kept(self) -> Doubles { Doubles(both!(_mm256_castsi256_pd(self))) }
+        fn kept(self) -> Doubles { Doubles(both!(doubles(self))) }
         fn add_product((low, high): (Self, Self), a: Doubles, b: Doubles) -> (Self, Self) {
             let upper = Doubles(both!(upper(a, b)));
             let rest = Doubles(both!(rest(a, b, upper)));
@@ -201,12 +201,12 @@ impl Residues for Avx2 {
             let apart = Avx2(both!(difference(x, y)));
             (Avx2(both!(sum(x, y))), Avx2(both!(times_word(apart, w, ratio, p))))
         }
-        fn settle(self, (p, inverse): (Self, Self)) -> Self {
-            Avx2(both!(settled(self, p, inverse)))
+        fn centre(self, (p, inverse): (Self, Self)) -> Self {
+            Avx2(both!(centred(self, p, inverse)))
         }
         fn leave(self, modulus: (Self, Self)) -> Self {
-            let (settled, (p, _)) = (self.settle(modulus), modulus);
-            Avx2(both!(word_of(settled, p)))
+            let (x, p) = (self.centre(modulus).kept(), modulus.0.kept());
+            Avx2(both!(word_of(x, p)))
         }
         fn transpose([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
             // Squares of four, each turned; the two off the diagonal change places.

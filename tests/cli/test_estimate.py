@@ -421,6 +421,7 @@ def test_memory_of_the_products_matrix_is_that_of_the_arrays():
     def program(end, products):
         own = matrix if end.rank == 0 else None
         products.register_matrix(of, own)
+        products.begin()
         made = products.vector_products(0, 8).products
         part = products._matrices[0].part
         return made, part.matrix if end.rank == 0 else None

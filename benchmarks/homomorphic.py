@@ -65,7 +65,7 @@ def steps() -> dict[str, object]:
     parts = {vectors: (vectors, max(1, LEAST_WANTED // vectors)) for vectors in (8, 16, 64, 128)}
     batches = {v: ring.prepare(ones(v * side), (v, side), SHORT) for v, side in parts.values()}
     matrix = np.ones((32, SHORT), np.uint64)
-    pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT, False)
+    pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT)
     row = np.ones((1, SHORT), np.uint64)
 
     def columns(vectors: int) -> float:

@@ -399,29 +399,26 @@ class BfvMasker:
         """
 
 class RlwePads:
-    """Public polynomials A of a matrix of so many rows, from public coins; products with them.
-
-    See kernels/src/lattice/masks.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
-    """
+    """Public A of a matrix of so many rows, and products: see kernels/src/lattice/masks.rs."""
 
     def __init__(
-        self,
-        degree: int,
-        primes: tuple[int, int],
-        bits: int,
-        coins: bytes,
-        rows: int,
-        mirrored: bool,
+        self, degree: int, primes: tuple[int, int], bits: int, coins: bytes, rows: int
     ) -> None: ...
-    def matrix(self, bins: Bytes, n_bins: int) -> Words:
-        """W = M^T A modulo 2^bits of bins (rows, features): (features n_bins, degree)."""
-
     def masked(
         self, secrets: bytes, errors: bytes, first: int, vectors: Words, shift: int
     ) -> Words:
         """2^shift y - a modulo 2^bits of vectors y (v, rows); pads first, first + 1, ... of the
         streams of secrets and errors: each serves once.
         """
+
+class RlweMatrix:
+    """Public A of several pads, and W of each: see kernels/src/lattice/masks/matrix.rs."""
+
+    def __init__(
+        self, degree: int, prime: int, bits: list[int], coins: list[bytes], rows: int
+    ) -> None: ...
+    def of(self, bins: Bytes, n_bins: int, first: int, count: int) -> Words:
+        """W of pads first.. first + count: (count, features n_bins, degree)."""
 
 def bit_lines(bits: Words, rows: int, nodes: int) -> Words:
     """Bits of rows, ``nodes`` each without a gap, as whole words a row: (rows, ceil(nodes / 64)).

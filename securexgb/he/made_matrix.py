@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.errors import DataError, UsageError
-from securexgb.he.noise import SHORT
+from securexgb.he.noise import PRIMES, SHORT
 
 Words = NDArray[np.uint64]
 
@@ -66,10 +66,14 @@ class _InGroups:
         return np.concatenate(found)
 
     @property
+    def groups_of_a_word(self) -> int:
+        return -(-self._features // self._step)
+
+    @property
     def groups(self) -> list[tuple[int, int]]:
         """Word and number of every group, in order."""
-        count = -(-self._features // self._step)
-        return [(word, group) for word in range(len(self._bits)) for group in range(count)]
+        numbers = range(self.groups_of_a_word)
+        return [(word, group) for word in range(len(self._bits)) for group in numbers]
 
     @property
     def nbytes(self) -> int:
@@ -94,32 +98,41 @@ class _InGroups:
 class MadeMatrix(_InGroups):
     """The same of bin indices ``own``, some of it held from ``hold`` on.
 
-    ``pads``: of g and of h, mirrored, with the bits of their numbers. What is not held is made
-    whenever it is asked for.
+    ``bits``: of the numbers of each word; ``coins``: what A of each is drawn from. What is not held
+    is made whenever it is asked for.
     """
 
     def __init__(
-        self,
-        pads: Sequence[tuple[int, _kernels.RlwePads]],
-        own: NDArray[np.uint8],
-        bins: int,
+        self, bits: Sequence[int], coins: Sequence[bytes], own: NDArray[np.uint8], bins: int
     ) -> None:
-        super().__init__(own.shape[1], bins, [bits for bits, _ in pads])
-        self._pads, self._own = pads, own
+        rows, features = own.shape
+        super().__init__(features, bins, bits)
+        self._of = _kernels.RlweMatrix(SHORT, PRIMES[0], [*bits], [*coins], rows)
+        self._own = own
 
     def hold(self) -> None:
         """Make now what is held from now on."""
-        for key in self.groups:
+        for group in range(self.groups_of_a_word):
             if self.nbytes < held_bytes(self._own.shape[0]):
-                self._packed[key] = self.packed(*key)
+                made = self._several(group, 0, len(self._bits))
+                for word, columns in enumerate(made):
+                    self._packed[word, group] = self._packed_now(word, columns)
 
     def packed(self, word: int, group: int) -> NDArray[np.uint8]:
         """A group, made now: each number with the bits that it needs."""
-        return _kernels.pack_words(self._made(word, group).reshape(-1), self._bits[word])
+        return self._packed_now(word, self._made(word, group))
+
+    def _packed_now(self, word: int, columns: Words) -> NDArray[np.uint8]:
+        return _kernels.pack_words(columns.reshape(-1), self._bits[word])
 
     def _made(self, word: int, group: int) -> Words:
+        made: Words = self._several(group, word, 1)[0]
+        return made
+
+    def _several(self, group: int, word: int, count: int) -> Words:
+        """So many words of a group from one on, (count, columns, 4096), in little more time."""
         features = self._own[:, group * self._step : (group + 1) * self._step]
-        return self._pads[word][1].matrix(np.ascontiguousarray(features), self._bins)
+        return self._of.of(np.ascontiguousarray(features), self._bins, word, count)
 
 
 class AddedMatrix(_InGroups):

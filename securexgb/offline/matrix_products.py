@@ -81,18 +81,25 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
     return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
 
 
-Masks = list[tuple[int, _kernels.RlwePads]]
-"""A_g and A_h, with the bits of their numbers."""
+Masks = list[_kernels.RlwePads]
+"""A_g and A_h."""
 
 
-def masks_of(matrix: BucketMatrix, noise_bits: int, coins: Prg, *, is_owner: bool) -> Masks:
-    """What W is made of at the owner of a matrix, and pads at the other side."""
-    found = []
-    for word, bits in zip(_PAIR, matrix.sum_bits, strict=True):
-        public, bits = coins.derive(word).key, bits + noise_bits
-        made = _kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, is_owner)
-        found.append((bits, made))
-    return found
+def _drawn_from(matrix: BucketMatrix, noise_bits: int, coins: Prg) -> tuple[list[int], list[bytes]]:
+    """Of A_g and A_h: the bits of their numbers, and the keys of their streams."""
+    bits = [bits + noise_bits for bits in matrix.sum_bits]
+    return bits, [coins.derive(word).key for word in _PAIR]
+
+
+def masks_of(matrix: BucketMatrix, noise_bits: int, coins: Prg) -> Masks:
+    """What pads are made of."""
+    drawn = zip(*_drawn_from(matrix, noise_bits, coins), strict=True)
+    return [_kernels.RlwePads(SHORT, PRIMES[:2], bits, key, matrix.rows) for bits, key in drawn]
+
+
+def made_matrix(matrix: BucketMatrix, noise_bits: int, coins: Prg, own: Buckets) -> MadeMatrix:
+    """W, at the owner of a matrix."""
+    return MadeMatrix(*_drawn_from(matrix, noise_bits, coins), own, matrix.bins)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,7 +207,7 @@ class RlwePad:
         # One vector after another: at a million rows every further array of all counts.
         for number, pair in enumerate(np.ascontiguousarray(vectors), self._first):
             row = result[number - self._first]
-            for word, ((_, pads), errors) in enumerate(zip(of.masks, of.errors, strict=True)):
+            for word, (pads, errors) in enumerate(zip(of.masks, of.errors, strict=True)):
                 row[word] = pads.masked(of.secrets, errors, number, pair[word : word + 1], noise)
         return result
 
@@ -246,11 +253,10 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         private = self._next()
         if matrix.rows and matrix.columns:
             coins, noise = self._coins(matrix.owner), new.precision.noise_bits
-            masks = masks_of(matrix, noise, coins, is_owner=own is not None)
             if own is not None:
-                new.part = self._owner(private, MadeMatrix(masks, own, matrix.bins))
+                new.part = self._owner(private, made_matrix(matrix, noise, coins, own))
             else:
-                secrets = private.derive("secrets").key
+                masks, secrets = masks_of(matrix, noise, coins), private.derive("secrets").key
                 new.part = self._helper(private, PadStreams.of(masks, secrets, private))
         self._matrices[matrix.owner] = new
         self.account.seconds += perf_counter() - began

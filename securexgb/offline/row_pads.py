@@ -18,7 +18,7 @@ from securexgb.arith.prg import Prg
 from securexgb.correlations.source import Account, BucketMatrix, PadKeys, PadProducts
 from securexgb.errors import UsageError
 from securexgb.he.made_matrix import MadeMatrix
-from securexgb.offline.matrix_products import PadStreams, RlwePad, masks_of
+from securexgb.offline.matrix_products import PadStreams, RlwePad, made_matrix, masks_of
 
 
 class ShardPads:
@@ -65,11 +65,10 @@ class ShardPads:
         if self._products[matrix.owner]:
             raise UsageError("pads of a shard serve one matrix of each party: open a new session")
         coins = Prg(keys.coins[matrix.owner]).derive(f"place {place}")
-        mine = matrix.owner == self._rank
-        masks = masks_of(matrix, keys.noise_bits, coins, is_owner=mine)
-        if mine:
-            self._sums = MadeMatrix(masks, matrix.own(own), matrix.bins)
+        if matrix.owner == self._rank:
+            self._sums = made_matrix(matrix, keys.noise_bits, coins, matrix.own(own))
         else:
+            masks = masks_of(matrix, keys.noise_bits, coins)
             self._streams = PadStreams.of(masks, keys.secrets, self._private)
         self._products[matrix.owner] = matrix.columns
 

@@ -15,12 +15,7 @@ BITS = (46, 33)
 ROWS, FEATURES = 300, 30
 
 
-def pads() -> list[tuple[int, _kernels.RlwePads]]:
-    coins = [bytes(15) + bytes([word]) for word in (0, 1)]
-    return [
-        (bits, _kernels.RlwePads(SHORT, PRIMES[:2], bits, key, ROWS, True))
-        for bits, key in zip(BITS, coins, strict=True)
-    ]
+COINS = [bytes(15) + bytes([word]) for word in (0, 1)]
 
 
 @pytest.mark.parametrize("bins", [2, 5, 64, 100])
@@ -31,8 +26,9 @@ def test_columns_are_those_of_the_whole_matrix(
     monkeypatch.setattr(made_matrix, "HELD_BYTES", held)
     features = FEATURES if bins < 64 else 3
     own = np.random.default_rng(0).integers(0, bins, (ROWS, features)).astype(np.uint8)
-    whole = np.concatenate([of.matrix(own, bins) for _, of in pads()])
-    made = MadeMatrix(pads(), own, bins)
+    of = _kernels.RlweMatrix(SHORT, PRIMES[0], [*BITS], COINS, ROWS)
+    whole = of.of(own, bins, 0, 2).reshape(-1, SHORT)
+    made = MadeMatrix(BITS, COINS, own, bins)
     assert made.nbytes == 0
     made.hold()
     for step in (32, 7, len(whole) + 5):
@@ -42,15 +38,15 @@ def test_columns_are_those_of_the_whole_matrix(
     if held > everything:
         assert made.nbytes == everything == features * bins * SHORT * sum(BITS) // 8
     else:
-        a_group = max(64 + bins, bins) * SHORT * max(BITS) // 8
-        assert made.nbytes <= held + a_group * (held > 0)
+        groups = max(64 + bins, bins) * SHORT * sum(BITS) // 8
+        assert made.nbytes <= held + groups * (held > 0)
 
 
 @pytest.mark.parametrize("bins", [5, 100])
 def test_matrices_of_ranges_of_rows_add_up(bins: int) -> None:
     """Modulo the bits of each word, as the sums of all rows do; another size is refused."""
     parts = [np.random.default_rng(n).integers(0, bins, (ROWS, 3)).astype(np.uint8) for n in (0, 1)]
-    made = [MadeMatrix(pads(), own, bins) for own in parts]
+    made = [MadeMatrix(BITS, COINS, own, bins) for own in parts]
     added = AddedMatrix(3, bins, BITS)
     for of in made:
         assert of.nbytes == 0

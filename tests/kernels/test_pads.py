@@ -43,7 +43,7 @@ def pad(number: int, rows: int, bits: int) -> tuple[Integers, Integers]:
 
 @pytest.mark.parametrize(("rows", "bits"), [(1, 20), (64, 64), (150, 49), (300, 63)])
 def test_a_message_is_the_shifted_share_minus_a_sample_of_its_own(rows: int, bits: int) -> None:
-    pads = _kernels.RlwePads(N, PAIR, bits, COINS, rows, False)
+    pads = _kernels.RlwePads(N, PAIR, bits, COINS, rows)
     vectors = np.random.default_rng(rows).integers(0, 1 << 64, (2, rows), dtype=np.uint64)
     message = pads.masked(SECRETS, ERRORS, 7, vectors, 5)
     for i, vector in enumerate(vectors):
@@ -59,8 +59,12 @@ def test_the_matrix_sums_rows_of_the_public_polynomials(
     rows: int, features: int, n_bins: int, bits: int
 ) -> None:
     bins = np.random.default_rng(rows).integers(0, n_bins, (rows, features), dtype=np.uint8)
-    found = _kernels.RlwePads(N, PAIR, bits, COINS, rows, True).matrix(bins, n_bins)
-    assert found.shape == (features * n_bins, N)
+    matrix = _kernels.RlweMatrix(N, PAIR[0], [40, bits], [OTHER_COINS, COINS], rows)
+    both = matrix.of(bins, n_bins, 0, 2)
+    assert both.shape == (2, features * n_bins, N)
+    assert both[0].max() < 1 << 40
+    found = matrix.of(bins, n_bins, 1, 1)[0]
+    np.testing.assert_array_equal(both[1], found)
     words = found.astype(object)
     assert words.max() < 1 << bits
     product, _ = pad(4, rows, bits)
@@ -77,7 +81,7 @@ def chi_square(values: NDArray[np.uint8]) -> float:
 
 def test_messages_are_uniform_whatever_they_hide_and_new_for_each_number() -> None:
     rows, bits = 40_000, 56
-    pads = _kernels.RlwePads(4096, PAIR, bits, COINS, rows, False)
+    pads = _kernels.RlwePads(4096, PAIR, bits, COINS, rows)
     seen = set()
     for fill in (0, (1 << 64) - 1):
         vectors = np.full((2, rows), fill, np.uint64)
@@ -92,7 +96,7 @@ def test_messages_are_uniform_whatever_they_hide_and_new_for_each_number() -> No
 
 def masks(coins: bytes, errors: bytes, rows: int, bits: int) -> Words:
     """Pad number 3 under the common secret."""
-    pads = _kernels.RlwePads(4096, PAIR, bits, coins, rows, False)
+    pads = _kernels.RlwePads(4096, PAIR, bits, coins, rows)
     return np.uint64(0) - pads.masked(SECRETS, errors, 3, np.zeros((1, rows), np.uint64), 0)[0]
 
 
@@ -135,18 +139,25 @@ def test_errors_of_both_pads_are_independent() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    pads = _kernels.RlwePads(N, PAIR, 60, COINS, 10, False)
+    pads = _kernels.RlwePads(N, PAIR, 60, COINS, 10)
+    matrix = _kernels.RlweMatrix(N, PAIR[0], [60], [COINS], 10)
     vectors, bins = np.zeros((1, 10), np.uint64), np.zeros((10, 1), np.uint8)
     refused = [
-        lambda: _kernels.RlwePads(N, PAIR, 65, COINS, 10, False),
-        lambda: _kernels.RlwePads(100, PAIR, 60, COINS, 10, False),
-        lambda: _kernels.RlwePads(N, (PRIMES[0], PRIMES[0]), 60, COINS, 10, False),
-        lambda: _kernels.RlwePads(N, PAIR, 60, b"short", 10, False),
-        lambda: _kernels.RlwePads(N, PAIR, 60, COINS, 0, False),
+        lambda: _kernels.RlwePads(N, PAIR, 65, COINS, 10),
+        lambda: _kernels.RlwePads(100, PAIR, 60, COINS, 10),
+        lambda: _kernels.RlwePads(N, (PRIMES[0], PRIMES[0]), 60, COINS, 10),
+        lambda: _kernels.RlwePads(N, PAIR, 60, b"short", 10),
+        lambda: _kernels.RlwePads(N, PAIR, 60, COINS, 0),
         lambda: pads.masked(SECRETS, ERRORS, 0, vectors[:, 1:], 5),
         lambda: pads.masked(SECRETS, ERRORS, 0, vectors, 64),
-        lambda: pads.matrix(bins[1:], 2),
-        lambda: pads.matrix(bins + np.uint8(2), 2),
+        lambda: matrix.of(bins[1:], 2, 0, 1),
+        lambda: matrix.of(bins + np.uint8(2), 2, 0, 1),
+        lambda: matrix.of(bins, 2, 1, 1),
+        lambda: matrix.of(bins, 2, 2, 0),
+        lambda: _kernels.RlweMatrix(N, PRIMES[0], [60], [COINS, COINS], 10),
+        lambda: _kernels.RlweMatrix(N, PRIMES[0], [65], [COINS], 10),
+        lambda: _kernels.RlweMatrix(N, PRIMES[0] + 2, [60], [COINS], 10),
+        lambda: _kernels.RlweMatrix(N, PRIMES[0], [60], [COINS], 0),
     ]
     for call in refused:
         with pytest.raises(ValueError):  # noqa: PT011

@@ -9,23 +9,20 @@
 //! Products are exact: numbers are held modulo two primes p1 p2 > 2^99, reconstructed as
 //! signed integers below half of that, and reduced modulo 2^kappa, kappa at most 64.
 
+pub mod matrix;
+
 use crate::lattice::modular::{Factor, Scale, inverse, power, subtract};
-use crate::lattice::ntt::{self, Table, fold};
+use crate::lattice::ntt::{self, Table};
 use crate::lattice::ring::{errors, ternary};
 use crate::simd::lanes::eights;
 use crate::simd::path::{Path, dispatched};
 use crate::simd::residues::Residues;
-use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
 
 /// Primes of exact products.
 pub const PAIR: usize = 2;
 /// The most bits of a word.
 pub const MOST_BITS: u32 = 64;
-/// Blocks of rows whose sums are exact before they are reduced modulo 2^kappa.
-const PASS_ROWS: usize = 1 << 20;
-/// Columns that are summed together: their sums stay in the cache.
-const TILE: usize = 16;
 
 /// The low `bits` bits, 1 to 64.
 #[inline(always)]
@@ -69,7 +66,7 @@ pub struct Pads {
     tables: [Table; PAIR],
     /// 1 / p1 modulo p2.
     inverse: Scale,
-    /// Transformed, (blocks, 2, N): A for pads, A at 1 / X for the matrix.
+    /// A, transformed, (blocks, 2, N).
     publics: Vec<u64>,
 }
 
@@ -77,21 +74,6 @@ pub struct Pads {
 pub struct Short([Vec<u64>; PAIR]);
 
 dispatched! {
-    /// Adds the halves of the products a b, word by word.
-    pub fn accumulate<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
-        eights!([a, b], [low, high], {
-            let none = (L::splat(0), L::splat(0));
-            let product = L::settled(L::add_product(none, a.operand(), b.operand()), 1);
-            L::load(low).plus(product.0).store(low);
-            L::load(high).plus(product.1).store(high);
-        });
-    }
-
-    /// low = low + 2^52 high modulo p.
-    pub fn folded<L: Residues>(table: &Table, low: &mut [u64], high: &[u64]) {
-        eights!([high], [low], fold((L::load(low), high), table).store(low));
-    }
-
     /// The centred quotients by p1 modulo p2 of second - first.
     pub fn lift<L: Residues>(
         primes: (u64, u64),
@@ -111,14 +93,11 @@ dispatched! {
 
 impl Pads {
     /// None where the primes do not suit the degree, there are too many bits or no rows.
-    ///
-    /// `mirrored`: for `matrix`; otherwise for pads.
     pub fn new(
         degree: usize,
         primes: [u64; PAIR],
         bits: u32,
         (coins, rows): (&Stream, usize),
-        mirrored: bool,
     ) -> Option<Pads> {
         let [first, second] = primes;
         if first == second || !(2..=MOST_BITS).contains(&bits) || rows == 0 {
@@ -130,7 +109,7 @@ impl Pads {
         let publics = vec![0; blocks * PAIR * degree];
         let path = Path::best();
         let mut pads = Pads { degree, bits, rows, path, tables, inverse, publics };
-        pads.draw(coins, mirrored);
+        pads.draw(coins);
         Some(pads)
     }
 
@@ -140,7 +119,7 @@ impl Pads {
     }
 
     /// Coefficient i of block beta is word beta N + i of the coins.
-    fn draw(&mut self, coins: &Stream, mirrored: bool) {
+    fn draw(&mut self, coins: &Stream) {
         let n = self.degree;
         let reduce = self.reductions();
         let mut words = vec![0; n];
@@ -149,13 +128,7 @@ impl Pads {
             for (i, word) in words.iter().enumerate() {
                 let a = word & low_bits(self.bits);
                 for (limb, reduce) in reduce.iter().enumerate() {
-                    let word = reduce.of(a);
-                    // At 1 / X: X^-i = -X^(N - i).
-                    let (place, word) = match (mirrored, i) {
-                        (false, _) | (true, 0) => (i, word),
-                        (true, _) => (n - i, subtract(0, word, reduce.p)),
-                    };
-                    out[limb * n + place] = word;
+                    out[limb * n + i] = reduce.of(a);
                 }
             }
             for (table, out) in self.tables.iter().zip(out.chunks_exact_mut(n)) {
@@ -232,96 +205,29 @@ impl Pads {
             }
         }
     }
-
-    /// Overwrites `out`, (columns, N), with W = M^T A modulo 2^kappa.
-    /// Row b of W, taken times the coefficients of s, is the sum of A s over the rows in bin b.
-    pub fn matrix(&self, bins: Bins<'_>, out: &mut [u64]) {
-        let (n, columns) = (self.degree, bins.features * bins.bins);
-        out.fill(0);
-        let mut sums = vec![0; TILE * PAIR * 2 * n];
-        let mut ones = vec![0; TILE * n];
-        let mut scratch = vec![0; n];
-        for first in (0..columns).step_by(TILE) {
-            let tile = first..columns.min(first + TILE);
-            let out = &mut out[tile.start * n..tile.end * n];
-            let sums = &mut sums[..tile.len() * PAIR * 2 * n];
-            let ones = &mut ones[..tile.len() * n];
-            for start in (0..self.blocks()).step_by(PASS_ROWS / n) {
-                sums.fill(0);
-                for block in start..self.blocks().min(start + PASS_ROWS / n) {
-                    ones.fill(0);
-                    one_hot(bins, block * n, tile.start, (n, ones));
-                    for (ones, sums) in ones.chunks_exact(n).zip(sums.chunks_exact_mut(4 * n)) {
-                        // Also where no row has this bin: the time does not depend on bins.
-                        self.add_block(block, ones, &mut scratch, sums);
-                    }
-                }
-                for (sums, out) in sums.chunks_exact_mut(4 * n).zip(out.chunks_exact_mut(n)) {
-                    self.add_sums(sums, out);
-                }
-            }
-        }
-    }
-
-    /// Adds one block's product with 0/1 coefficients to lazy sums (2, low and high, N).
-    fn add_block(&self, block: usize, ones: &[u64], scratch: &mut [u64], sums: &mut [u64]) {
-        let n = self.degree;
-        for (i, sums) in sums.chunks_exact_mut(2 * n).enumerate() {
-            scratch.copy_from_slice(ones);
-            ntt::forward(self.path, &self.tables[i], scratch);
-            let (low, high) = sums.split_at_mut(n);
-            let a = &self.publics[(block * PAIR + i) * n..][..n];
-            accumulate(self.path, a, scratch, low, high);
-        }
-    }
-
-    /// Adds the integers that lazy sums stand for to the words of a row of W.
-    fn add_sums(&self, sums: &mut [u64], out: &mut [u64]) {
-        let n = self.degree;
-        for (table, sums) in self.tables.iter().zip(sums.chunks_exact_mut(2 * n)) {
-            let (low, high) = sums.split_at_mut(n);
-            folded(self.path, table, low, high);
-            ntt::inverse(self.path, table, low);
-        }
-        let (first, second) = sums.split_at_mut(2 * n);
-        self.lifted(&first[..n], &mut second[..n]);
-        for (j, out) in out.iter_mut().enumerate() {
-            *out = out.wrapping_add(self.combined(first[j], second[j])) & low_bits(self.bits);
-        }
-    }
-}
-
-/// Sets coefficient i of each column of the tile where row first_row + i lies in it.
-fn one_hot(bins: Bins<'_>, first_row: usize, first: usize, (n, ones): (usize, &mut [u64])) {
-    let columns = first..first + ones.len() / n;
-    let features = columns.start / bins.bins..columns.end.div_ceil(bins.bins);
-    let rows = bins.of[first_row * bins.features..].chunks_exact(bins.features).take(n);
-    for (i, of) in rows.enumerate() {
-        for feature in features.clone() {
-            let column = feature * bins.bins + usize::from(of[feature]);
-            if columns.contains(&column) {
-                ones[(column - columns.start) * n + i] = 1;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::words::prg::drawn;
 
-    const PRIMES: [u64; PAIR] = [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001];
+    pub(in crate::lattice) const PRIMES: [u64; PAIR] = [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001];
 
-    fn pads(degree: usize, bits: u32, rows: usize, mirrored: bool, path: Path) -> Pads {
+    fn pads(degree: usize, bits: u32, rows: usize, path: Path) -> Pads {
         let coins = Stream::new(&[1; 16]);
-        let mut pads = Pads::new(degree, PRIMES, bits, (&coins, rows), mirrored).unwrap();
+        let mut pads = Pads::new(degree, PRIMES, bits, (&coins, rows)).unwrap();
         pads.path = path;
         pads
     }
 
     /// A_beta s + e by the definition.
-    fn expected(degree: usize, bits: u32, rows: usize, number: u64) -> Vec<u64> {
+    pub(in crate::lattice) fn expected(
+        degree: usize,
+        bits: u32,
+        rows: usize,
+        number: u64,
+    ) -> Vec<u64> {
         let a = drawn(1, rows.div_ceil(degree) * degree);
         let s = ternary(&Stream::new(&[2; 16]), number, degree);
         let blocks = rows.div_ceil(degree) as u64;
@@ -344,33 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn many_products_at_the_edges_add_up_on_every_path() {
-        let table = Table::new(64, PRIMES[0]).unwrap();
-        let most = (1 << 51) - 1;
-        let edges = [0, 1, 2, 1 << 25, (1 << 26) - 1, 1 << 50, most - 1, most];
-        let a: Vec<u64> = (0..64).map(|i| edges[i / 8]).collect();
-        let b: Vec<u64> = (0..64).map(|i| edges[i % 8]).collect();
-        for times in [1, 3, 1 << 10] {
-            for path in Path::available() {
-                let (mut low, mut high) = (vec![0; 64], vec![0; 64]);
-                for _ in 0..times {
-                    accumulate(path, &a, &b, &mut low, &mut high);
-                }
-                folded(path, &table, &mut low, &high);
-                for (i, &found) in low.iter().enumerate() {
-                    let product = u128::from(a[i]) * u128::from(b[i]);
-                    let expected = product * times % u128::from(table.p);
-                    assert_eq!(u128::from(found), expected, "{} {i} {times}", path.name());
-                }
-            }
-        }
-    }
-
-    #[test]
     fn pads_are_the_definition_on_every_path() {
         for (degree, bits, rows) in [(64, 20, 10), (64, 53, 200), (128, 64, 128), (64, 63, 65)] {
             for path in Path::available() {
-                let pads = pads(degree, bits, rows, false, path);
+                let pads = pads(degree, bits, rows, path);
                 let (secrets, errors) = (Stream::new(&[2; 16]), Stream::new(&[3; 16]));
                 let vectors = vec![5; 2 * rows];
                 let mut out = vec![0; 2 * rows];
@@ -381,36 +264,6 @@ mod tests {
                         assert_eq!(word, 40u64.wrapping_sub(*a) & low_bits(bits));
                     }
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn the_matrix_times_the_secret_is_the_sum_of_the_pad_without_its_errors() {
-        let (degree, bits, rows, features, count) = (64, 57, 200, 3, 7);
-        let of: Vec<u8> = (0..rows * features).map(|i| (i * i % 11 % count) as u8).collect();
-        let bins = Bins { of: &of, features, bins: count };
-        for path in Path::available() {
-            let mut w = vec![0; features * count * degree];
-            pads(degree, bits, rows, true, path).matrix(bins, &mut w);
-            let s = ternary(&Stream::new(&[2; 16]), 9, degree);
-            let a = expected(degree, bits, rows, 9);
-            let e: Vec<i64> = (0..4)
-                .flat_map(|block| errors(&Stream::new(&[3; 16]), 9 * 4 + block, degree))
-                .collect();
-            for (column, w) in w.chunks_exact(degree).enumerate() {
-                let mut sum = 0u64;
-                for (&w, &s) in w.iter().zip(&s) {
-                    sum = sum.wrapping_add(w.wrapping_mul(s as u64));
-                }
-                let mut expected = 0u64;
-                for row in 0..rows {
-                    if usize::from(of[row * features + column / count]) == column % count {
-                        let term = a[row].wrapping_sub(e[row] as u64);
-                        expected = expected.wrapping_add(term);
-                    }
-                }
-                assert_eq!(sum & low_bits(bits), expected & low_bits(bits), "{}", path.name());
             }
         }
     }
@@ -432,7 +285,7 @@ mod tests {
         let coins = Stream::new(&[1; 16]);
         let [p, q] = PRIMES;
         for (primes, bits) in [([p, p], 60), ([p, q], 65), ([p, q], 1), ([p, q + 2], 60)] {
-            assert!(Pads::new(64, primes, bits, (&coins, 10), false).is_none());
+            assert!(Pads::new(64, primes, bits, (&coins, 10)).is_none());
         }
     }
 }

@@ -49,7 +49,7 @@ mod _kernels {
     #[pymodule_export]
     use super::link::{Link, LinkEnded, LinkIdentity, LinkListener, LinkRelay};
     #[pymodule_export]
-    use super::masks::RlwePads;
+    use super::masks::{RlweMatrix, RlwePads};
     #[pymodule_export]
     use super::ot::{
         ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,

@@ -10,6 +10,7 @@
 //!
 //! Constant time: every entry is worked on.
 
+use crate::simd::lanes::{eight, put_eight};
 use crate::simd::path::dispatched;
 
 /// Words worked on side by side.
@@ -26,14 +27,6 @@ pub const MARKS: usize = 8;
 type Lanes = [u64; LANES];
 /// Entries of up to `MOST` bits each.
 type Entries = [[Lanes; MOST]; ENTRIES];
-
-/// Words `at` to `at + used` of a row, and zeros.
-#[inline(always)]
-fn load(row: &[u64], at: usize, used: usize) -> Lanes {
-    let mut lanes = [0; LANES];
-    lanes[..used].copy_from_slice(&row[at..at + used]);
-    lanes
-}
 
 #[inline(always)]
 fn map(a: Lanes, b: Lanes, f: impl Fn(u64, u64) -> u64) -> Lanes {
@@ -52,12 +45,12 @@ fn and(a: Lanes, b: Lanes) -> Lanes {
 
 /// Rows `first..` of an array with rows of n words, as entries.
 #[inline(always)]
-fn entries(rows: &[u64], n: usize, width: usize, first: usize, at: usize, used: usize) -> Entries {
+fn entries(rows: &[u64], n: usize, width: usize, first: usize, at: usize) -> Entries {
     let mut out = [[[0; LANES]; MOST]; ENTRIES];
     let mut rows = rows.chunks_exact(n);
     for entry in &mut out[first..] {
         for (lanes, row) in entry[..width].iter_mut().zip(&mut rows) {
-            *lanes = load(row, at, used);
+            *lanes = eight(row, at);
         }
     }
     out
@@ -125,16 +118,16 @@ fn marked(digit: [Lanes; BITS], entry: usize, free: [Lanes; BITS]) -> [Lanes; MA
 }
 
 #[inline(always)]
-fn digit(rows: &[u64], n: usize, at: usize, used: usize) -> [Lanes; BITS] {
-    std::array::from_fn(|j| load(&rows[j * n..], at, used))
+fn digit(rows: &[u64], n: usize, at: usize) -> [Lanes; BITS] {
+    std::array::from_fn(|j| eight(&rows[j * n..][..n], at))
 }
 
 /// The marks of free bits for words `at` to `at + used`.
 #[inline(always)]
-fn marks(free: &[u8], at: usize, used: usize) -> [Lanes; BITS] {
+fn marks(free: &[u8], at: usize) -> [Lanes; BITS] {
     std::array::from_fn(|j| {
         let mut lanes = [0; LANES];
-        for (lane, bits) in lanes.iter_mut().zip(&free[at..at + used]) {
+        for (lane, bits) in lanes.iter_mut().zip(&free[at..]) {
             *lane = u64::from(bits >> j & 1).wrapping_neg();
         }
         lanes
@@ -155,9 +148,8 @@ dispatched! {
         let (own, free) = own;
         let n = own.len() / BITS;
         for at in (0..n).step_by(LANES) {
-            let used = LANES.min(n - at);
-            let mut masks = entries(messages, n, width, 0, at, used);
-            let flip = digit(flips, n, at, used);
+            let mut masks = entries(messages, n, width, 0, at);
+            let flip = digit(flips, n, at);
             for (bit, flip) in flip.iter().enumerate() {
                 for pair in masks.chunks_exact_mut(2 << bit) {
                     let (low, high) = pair.split_at_mut(1 << bit);
@@ -169,7 +161,7 @@ dispatched! {
                     }
                 }
             }
-            let (own, free) = (digit(own, n, at, used), marks(free, at, used));
+            let (own, free) = (digit(own, n, at), marks(free, at));
             let mut mine = [[0; LANES]; MOST];
             let mut rows = out.chunks_exact_mut(n);
             for (entry, masks) in masks.iter().enumerate() {
@@ -182,7 +174,7 @@ dispatched! {
                         mine[bit] = masked;
                     }
                     if let Some(row) = rows.next() {
-                        row[at..at + used].copy_from_slice(&answer[..used]);
+                        put_eight(answer, row, at);
                     }
                 }
             }
@@ -193,13 +185,12 @@ dispatched! {
     pub fn take(answers: &[u64], chosen: &[u64], own: &[u64], width: usize, out: &mut [u64]) {
         let n = own.len() / BITS;
         for at in (0..n).step_by(LANES) {
-            let used = LANES.min(n - at);
-            let table = entries(answers, n, width, 1, at, used);
-            let found = pick_lanes(table, BITS, width, digit(own, n, at, used));
+            let table = entries(answers, n, width, 1, at);
+            let found = pick_lanes(table, BITS, width, digit(own, n, at));
             for ((row, found), mask) in
                 out.chunks_exact_mut(n).zip(found).zip(chosen.chunks_exact(n))
             {
-                row[at..at + used].copy_from_slice(&xor(found, load(mask, at, used))[..used]);
+                put_eight(xor(found, eight(mask, at)), row, at);
             }
         }
     }
@@ -227,14 +218,14 @@ dispatched! {
     pub fn pad(keys: &[u64], choices: &[u64], width: usize, out: &mut [u64]) {
         let n = choices.len() / BITS;
         for at in (0..n).step_by(LANES) {
-            let used = LANES.min(n - at);
-            let choice = digit(choices, n, at, used);
+            let choice = digit(choices, n, at);
             let mut sums = [[0; LANES]; MOST];
             for j in 0..BITS {
                 let mut table = [[[0; LANES]; MOST]; ENTRIES];
                 for (s, segment) in table[..8].iter_mut().enumerate() {
                     for (bit, lanes) in segment[..width].iter_mut().enumerate() {
-                        *lanes = load(&keys[(s * width + bit) * BITS * n + j * n..], at, used);
+                        let row = ((s * width + bit) * BITS + j) * n;
+                        *lanes = eight(&keys[row..row + n], at);
                     }
                 }
                 let mut others = [[0; LANES]; BITS];
@@ -247,7 +238,7 @@ dispatched! {
                 }
             }
             for (row, sum) in out.chunks_exact_mut(n).zip(sums) {
-                row[at..at + used].copy_from_slice(&sum[..used]);
+                put_eight(sum, row, at);
             }
         }
     }

@@ -5,6 +5,37 @@
 //! and AVX-512: `dispatched!` takes those types only with a `Path` that proves them present.
 #![allow(unsafe_code)]
 
+/// Eight words of a row from word `at` on, zeros past its end.
+#[inline(always)]
+pub fn eight(row: &[u64], at: usize) -> [u64; 8] {
+    row[at..].first_chunk().copied().unwrap_or_else(|| last(&row[at..]))
+}
+
+/// Puts eight words into a row from word `at` on; those past its end are dropped.
+#[inline(always)]
+pub fn put_eight(words: [u64; 8], row: &mut [u64], at: usize) {
+    match row[at..].first_chunk_mut() {
+        Some(eight) => *eight = words,
+        None => put_last(words, &mut row[at..]),
+    }
+}
+
+/// Fewer than eight. Not inlined, as `put_last`: else both cases become one copy of any length, a
+/// call for eight words.
+#[cold]
+#[inline(never)]
+fn last(row: &[u64]) -> [u64; 8] {
+    let mut words = [0; 8];
+    words[..row.len()].copy_from_slice(row);
+    words
+}
+
+#[cold]
+#[inline(never)]
+fn put_last(words: [u64; 8], row: &mut [u64]) {
+    row.copy_from_slice(&words[..row.len()]);
+}
+
 /// Eight words, as every kind of lanes has them; shifts are by a constant below 64.
 pub trait Eight: Copy {
     /// Whether there are 32 registers, for sixteen sums, or 16, for four.

@@ -4,7 +4,7 @@
 //! boolean circuit works on 64 elements. Eight blocks of 64 x 64 bits are transposed side
 //! by side, lane by lane, which compiles to vector code.
 
-use crate::simd::lanes::Lanes;
+use crate::simd::lanes::{Lanes, eight, put_eight};
 use crate::simd::path::{Path, dispatched};
 
 const LANES: usize = 8;
@@ -73,14 +73,8 @@ fn to_slices_by<L: Lanes, const ROWS: usize>(
         }
         transpose::<L>(&mut rows);
         let first = group * LANES;
-        let used = LANES.min(length - first);
-        for (slice, row) in rows.iter().enumerate().take(width) {
-            let out = &mut out[slice * all + start + first..];
-            match out.first_chunk_mut() {
-                Some(out) if used == LANES => *out = *row,
-                _ => out[..used].copy_from_slice(&row[..used]),
-            }
-        }
+        let lines = out.chunks_mut(all).zip(&rows).take(width);
+        lines.for_each(|(line, row)| put_eight(*row, &mut line[..start + length], start + first));
     }
 }
 
@@ -144,11 +138,8 @@ dispatched! {
         for (group, chunk) in out.chunks_mut(64 * LANES).enumerate() {
             let mut blocks: Blocks = [[0; LANES]; 64];
             let first = group * LANES;
-            let used = LANES.min(length - first);
-            for (slice, row) in blocks.iter_mut().enumerate().take(width) {
-                let at = slice * length + first;
-                row[..used].copy_from_slice(&slices[at..at + used]);
-            }
+            let lines = blocks.iter_mut().zip(slices.chunks(length)).take(width);
+            lines.for_each(|(row, line)| *row = eight(line, first));
             transpose::<L>(&mut blocks);
             for (lane, block) in chunk.chunks_mut(64).enumerate() {
                 for (word, row) in block.iter_mut().zip(&blocks) {

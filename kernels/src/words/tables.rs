@@ -5,22 +5,13 @@
 //! marks at a time have their sixteen combinations made once and used by all outputs (the
 //! method of the four Russians); what addresses memory is the public selection alone.
 
-use crate::simd::lanes::Lanes;
+use crate::simd::lanes::{Lanes, eight};
 use crate::simd::path::dispatched;
 use std::ops::Range;
 
 const GROUP: usize = 4;
 
 type Word8 = [u64; 8];
-
-/// The rows' eight words from `first` on, zero past the end.
-#[inline(always)]
-fn eight(row: &[u64], first: usize) -> Word8 {
-    let mut words = [0; 8];
-    let used = 8.min(row.len() - first);
-    words[..used].copy_from_slice(&row[first..first + used]);
-    words
-}
 
 /// All sixteen exclusive ors of up to four marks.
 #[inline(always)]

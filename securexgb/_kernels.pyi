@@ -342,7 +342,7 @@ class BfvRing:
         """
 
     def galois_key(self, public: bytes, number: int, sent: Words) -> Words:
-        """The Galois key, (2, 2, 3, N)."""
+        """The Galois key, (2, 3, N)."""
 
     def pack(self, keys: list[Words], spacing: int, summands: Words) -> Words:
         """Summands (<= 2^keys, 2, 2, N) packed into one; key i is that of spacing / 2^i."""
@@ -375,7 +375,7 @@ class BfvSecretKey:
         """
 
     def galois_key_half(self, spacing: int) -> Words:
-        """The sent half of the Galois key for coefficients ``spacing`` apart, (2, 3, N)."""
+        """The sent half of the Galois key for coefficients ``spacing`` apart, (3, N)."""
 
     def decrypt(self, c1: Bytes, c0: Bytes, indices: NDArray[np.uint32], bits: int) -> Words:
         """The key holder's share modulo 2^bits, (indices,)."""

@@ -142,10 +142,9 @@ class BfvEvaluator:
 
     def add_galois_key(self, spacing: int, message: bytes | memoryview) -> None:
         """For packing coefficients ``spacing`` apart; keys come in the order of their making."""
-        words = _kernels.unpack_words(
-            _bytes(message, GALOIS_KEY_BYTES), (_LIMBS - 1) * _LIMBS * DEGREE, _PRIME_BITS
-        )
-        sent = words.reshape(_LIMBS - 1, _LIMBS, DEGREE)
+        data = _bytes(message, GALOIS_KEY_BYTES)
+        words = _kernels.unpack_words(data, _LIMBS * DEGREE, _PRIME_BITS)
+        sent = words.reshape(_LIMBS, DEGREE)
         public = self._public.derive("galois").key
         self._keys[spacing] = self._ring.galois_key(public, len(self._keys), sent)
 

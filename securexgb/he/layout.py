@@ -31,7 +31,7 @@ from securexgb.he.noise import DEGREE, KEY_BYTES, MOST_LEVELS, MOST_SIDE, PRIMES
 
 Indices = NDArray[np.uint32]
 
-GALOIS_KEY_BYTES = (len(PRIMES) - 1) * len(PRIMES) * DEGREE * 50 // 8
+GALOIS_KEY_BYTES = len(PRIMES) * DEGREE * 50 // 8
 """A Galois key (of an automorphism), as sent: the residues of 50 bits of its first half."""
 PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""

@@ -18,8 +18,9 @@ sum of squares times 10.5, so the following add up like variances, of one coeffi
     a product with W        that, times k 4096 (2^(kappa - 1))^2, k columns side by side: those
                             beside a column add their noise to it, if nothing else
     division by P           P^2 (N + 1) / 12, before the levels of packing
-    one packing             P^2 times 2/3 10.5 N (two digits below 2^50 against the special prime,
-                            E d^2 = p^2 / 3) + (N + 1) / 12 (rounding of the division)
+    one packing             P^2 times 1/3 10.5 N 2^44 (a digit below 2^72 against the special
+                            prime, E d^2 = 2^144 / 3) + N 2^56 / 12 (what the digit leaves out)
+                            + (N + 1) / 12 (rounding of the division)
     levels of packing       each doubles the noise of those before: 4^levels divisions, (4^levels -
                             1) / 3 packings. The product's noise was halved as often beforehand
     encryption of zero      10.5 (2 N + 1)
@@ -31,9 +32,10 @@ is taken apart is a running sum over up to B bins of a column, of a node that is
 its sibling and so on, up to C vectors of the job. The bins have disjoint rows, so pads' own errors
 add up to 10.5 times all rows at most. The results of B bins come from the same ciphertexts: their
 noises may depend on one another, and subgaussian parameters of such add up (Hoelder), so the
-spread of a result counts B times. Vectors have secrets and errors of their own:
+spread of a result counts B times. Vectors have secrets and errors of their own, but Galois keys
+serve all of them, so their errors' part counts once more, as if it were the same for all:
 
-    S^2 = C (10.5 rows + (B spread of a result)^2)
+    S^2 = C (10.5 rows + (B spread of a result)^2) + (C B spread by the keys)^2
 
 Besides, each side rounds its share of each result to a whole number: by 1 together, B C in a sum.
 A sum is exact while all its noise stays below 2^(tau - 1); it does not with probability
@@ -81,6 +83,9 @@ STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 88
 KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
+DIGIT_BITS = 72
+"""Of c1 modulo the first two primes, in a key switch; the same in kernels/src/lattice/packing.rs."""
+
 MOST_LEVELS = 8
 """Levels of packing that noise is reckoned with: summands of 32 wanted coefficients, of 8192."""
 MOST_SIDE = 4
@@ -117,11 +122,18 @@ def check_security(pad_bits: int = 0) -> None:
             )
 
 
+def keys_variance(levels: int) -> float:
+    """What the errors of Galois keys add to a result of so many levels, in units of 1 of Z_q."""
+    digit = 4.0**DIGIT_BITS / 3
+    return (4.0**levels - 1) / 3 * ERROR_VARIANCE * DEGREE * digit
+
+
 def packing_variance(levels: int) -> float:
     """What so many levels and the division before them add to a result, in units of 1 of Z_q."""
     rounding = (DEGREE + 1) / 12
-    packing = ERROR_VARIANCE * DEGREE * 2 / 3 + rounding
-    return float(PRIMES[-1]) ** 2 * (4.0**levels * rounding + (4.0**levels - 1) / 3 * packing)
+    left_out = DEGREE * 4.0 ** (100 - DIGIT_BITS) / 12
+    packing = (4.0**levels - 1) / 3 * (left_out + rounding)
+    return float(PRIMES[-1]) ** 2 * (4.0**levels * rounding + packing) + keys_variance(levels)
 
 
 def result_spread(
@@ -162,7 +174,9 @@ def sums_spread(sums: Sums, pad_bits: int, fresh_bytes: int, result_bytes: int) 
     """Standard deviation of all noise in one of these sums."""
     squares, packing = product_squares(pad_bits), packing_variance(MOST_LEVELS)
     result = result_spread(squares, packing, pad_bits, fresh_bytes, result_bytes)
-    return math.sqrt(sums.chain * (ERROR_VARIANCE * sums.rows + (sums.bins * result) ** 2))
+    by_keys = math.sqrt(keys_variance(MOST_LEVELS)) * 2.0**pad_bits / _Q
+    own = sums.chain * (ERROR_VARIANCE * sums.rows + (sums.bins * result) ** 2)
+    return math.sqrt(own + (sums.chain * sums.bins * by_keys) ** 2)
 
 
 def sums_failure_log2(sums: Sums, spread: float, noise_bits: int) -> float:

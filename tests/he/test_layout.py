@@ -86,4 +86,4 @@ def test_bytes_do_not_depend_on_rows_and_fall_with_the_batch() -> None:
     a_vector = [Layout(170, v, PRECISION).bytes_sent / v for v in (8, 16, 32, 64, 128)]
     assert a_vector == sorted(a_vector, reverse=True)
     assert a_vector[-1] < 80_000
-    assert GALOIS_KEY_BYTES == 307_200
+    assert GALOIS_KEY_BYTES == 153_600

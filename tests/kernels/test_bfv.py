@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -186,7 +188,9 @@ def test_merging_keeps_both_parts_and_adds_little() -> None:
     for i in range(2):
         at = slice(i * spacing // 2, None, spacing)
         expected = 2 * (encode(messages[i])[::spacing] // PRIMES[2])
-        assert max(abs(centred(phase[at] - expected, packed_modulus))) < 1 << 12
+        # A digit of 72 bits leaves out 28 of c1's 100, and meets errors of variance 10.5.
+        deviation = math.sqrt(N * (2**56 / 12 + 10.5 * 2**44 / 3))
+        assert max(abs(centred(phase[at] - expected, packed_modulus))) < 6 * deviation
 
 
 def test_packed_results_leave_as_the_same_fractions() -> None:
@@ -247,7 +251,7 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: RING.transform(words, 3, back=False),
         lambda: RING.transform(words + np.uint64(1 << 63), 0, back=False),
         lambda: RING.pack([], 16, np.zeros((2, 2, 2, N), np.uint64)),
-        lambda: RING.galois_key(PUBLIC, 0, np.full((2, 3, N), 1 << 63, np.uint64)),
+        lambda: RING.galois_key(PUBLIC, 0, np.full((3, N), 1 << 63, np.uint64)),
         lambda: key().galois_key_half(3),
         lambda: _kernels.BfvMasker(RING, zero[:1], PRIVATE, MASKS),
         lambda: masker.rerandomise_and_switch(zero, indices, 16, BITS),

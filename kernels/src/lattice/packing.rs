@@ -7,17 +7,36 @@
 //! of W and twice O's between them. The factor two is taken out beforehand (`halvings`).
 //!
 //! Products have lost so much precision by then that a modulus of two primes holds them. So the
-//! third one, P, is divided out before packing (`divided`), and is the special prime of the keys:
-//! these are modulo q, like everything else, and a key switch has two digits.
+//! third one, P, is divided out before packing (`divided`), and is the special prime of the keys,
+//! which are modulo q, like everything else.
+//!
+//! *One digit.* With p0, p1 the two primes, c1 = r + p0 v, r below p0 and v below p1. Its digit is
+//! d = 2^22 v + r / 2^28, rounded, a number of 72 bits, and the key encrypts P p0 / 2^22 times the
+//! old secret: d times that is P c1, but for an error below P 2^28. A digit of 72 bits times the
+//! key's errors, divided by P, is some 2^30; of the modulus's 100 bits both leave more than are
+//! wanted, and a switch takes three transforms there and three back. See `he/noise.py`.
+//!
+//! Of c0 only multiples of W / 2 are wanted from here on. E + auto(E) is twice E there, and what the
+//! key adds is summed over the points that have the same X^(W/2) before it is transformed back.
 
-use crate::lattice::modular::{Factor, Scale, add, residue, subtract};
-use crate::lattice::ntt::{self, Table, fold};
+use crate::lattice::modular::{Factor, Scale, add, inverse, power, residue, subtract};
+use crate::lattice::ntt::{self, Table};
 use crate::lattice::ring::{LIMBS, PACKED, Ring, errors};
 use crate::lattice::rlwe::Secret;
 use crate::simd::lanes::eights;
 use crate::simd::path::dispatched;
 use crate::simd::residues::Residues;
 use crate::words::prg::Stream;
+
+/// Bits of c1 below p0's that a digit keeps, and those that it does not.
+const KEPT: u32 = 22;
+const LOST: u32 = 50 - KEPT;
+
+/// P p0 / 2^22, rounded: what one of a digit stands for. The primes are (p0, P).
+fn gadget(primes: (u64, u64)) -> u128 {
+    let whole = u128::from(primes.0) * u128::from(primes.1);
+    (whole + (1 << (KEPT - 1))) >> KEPT
+}
 
 /// The exponent of the automorphism for wanted coefficients `spacing` apart.
 fn exponent(degree: usize, spacing: usize) -> usize {
@@ -35,8 +54,8 @@ fn automorphism<T: Copy>(values: &[T], k: usize, negate: impl Fn(T) -> T, out: &
     }
 }
 
-/// The key that switches from s(X^k) back to s: b of (2 digits, 3 primes, N), transformed.
-/// Its uniform halves are polynomials 2 number.. of the public stream.
+/// The key that switches from s(X^k) back to s: b of (3 primes, N), transformed. Its uniform half is
+/// polynomial `number` of the public stream.
 pub fn galois_key_half(
     ring: &Ring,
     secret: &Secret,
@@ -47,56 +66,62 @@ pub fn galois_key_half(
     let n = ring.degree;
     let mut turned = vec![0; n];
     automorphism(&secret.coefficients, exponent(n, spacing), |x: i64| -x, &mut turned);
-    let special = ring.p(PACKED);
+    let gadget = gadget((ring.p(0), ring.p(PACKED)));
+    let errors = errors(private, number, n);
     let mut a = vec![0; n];
-    for (digit, out) in out.chunks_exact_mut(LIMBS * n).enumerate() {
-        let polynomial = PACKED as u64 * number + digit as u64;
-        let errors = errors(private, polynomial, n);
-        for (limb, out) in out.chunks_exact_mut(n).enumerate() {
-            let p = ring.p(limb);
-            ring.uniform(public, polynomial, limb, &mut a);
-            out.copy_from_slice(&secret.mask(ring, limb, &a, &errors));
-            if limb == digit {
-                // The gadget of this digit: the special prime modulo this prime, 0 modulo others.
-                let factor = Factor::new(special % p, p);
-                for (word, &s) in out.iter_mut().zip(&turned) {
-                    let term = factor.times(residue(s, p));
-                    *word = add(*word, term, p);
-                }
-            }
-            ntt::forward(ring.path, &ring.tables[limb], out);
+    for (limb, out) in out.chunks_exact_mut(n).enumerate() {
+        let p = ring.p(limb);
+        ring.uniform(public, number, limb, &mut a);
+        out.copy_from_slice(&secret.mask(ring, limb, &a, &errors));
+        let factor = Factor::new((gadget % u128::from(p)) as u64, p);
+        for (word, &s) in out.iter_mut().zip(&turned) {
+            *word = add(*word, factor.times(residue(s, p)), p);
         }
+        ntt::forward(ring.path, &ring.tables[limb], out);
     }
 }
 
-/// The whole key, (2 digits, 2, 3 primes, N): received b and the public stream's halves.
+/// The whole key, (2, 3 primes, N): received b and the public stream's half.
 pub fn galois_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: &mut [u64]) {
-    let size = LIMBS * ring.degree;
-    let digits = out.chunks_exact_mut(2 * size).zip(b.chunks_exact(size));
-    for (digit, (out, b)) in digits.enumerate() {
-        let (first, second) = out.split_at_mut(size);
-        first.copy_from_slice(b);
-        for (limb, a) in second.chunks_exact_mut(ring.degree).enumerate() {
-            ring.uniform(public, PACKED as u64 * number + digit as u64, limb, a);
-        }
+    let (first, second) = out.split_at_mut(LIMBS * ring.degree);
+    first.copy_from_slice(b);
+    for (limb, a) in second.chunks_exact_mut(ring.degree).enumerate() {
+        ring.uniform(public, number, limb, a);
     }
 }
 
 dispatched! {
-    /// The sums of digits times key modulo one prime.
-    pub fn switch<L: Residues>(
-        table: &Table,
-        digits: [&[u64]; PACKED],
-        key: [&[u64]; PACKED],
+    /// v of c1 = r + p0 v from its residues r and `second`; the primes are (p0, p1).
+    pub fn quotients<L: Residues>(
+        p: u64,
+        inverse: Scale,
+        r: &[u64],
+        second: &[u64],
         out: &mut [u64],
     ) {
-        let ([d0, d1], [k0, k1]) = (digits, key);
-        eights!([d0, d1, k0, k1], [out], {
-            let none = (L::splat(0), L::splat(0));
-            let first = L::add_product(none, d0.operand(), k0.operand());
-            let sums = L::add_product(first, d1.operand(), k1.operand());
-            fold(L::settled(sums, PACKED as u64), table).store(out);
+        let p = L::splat(p);
+        eights!([r, second], [out], {
+            let rest = second.plus(p).minus(r.reduce_once(p)).reduce_once(p);
+            inverse.times(rest).store(out);
         });
+    }
+
+    /// The digits of r + p0 v modulo a prime; the scale is 2^22.
+    pub fn digits<L: Residues>(p: u64, scale: Scale, r: &[u64], v: &[u64], out: &mut [u64]) {
+        let (p, half) = (L::splat(p), L::splat(1 << (LOST - 1)));
+        eights!([r, v], [out], {
+            let low = r.plus(half).shift_right::<LOST>();
+            scale.times(v).plus(low).reduce_once(p).store(out);
+        });
+    }
+
+    /// Sums of eight lines of eight words, tile by tile: over the eight points of each lane.
+    pub fn tile_sums<L: Residues>(values: &[u64], out: &mut [u64]) {
+        let tiles = values.as_chunks::<64>().0.iter().zip(out.as_chunks_mut::<8>().0);
+        for (tile, out) in tiles {
+            let rows = tile.as_chunks::<8>().0.iter();
+            rows.fold(L::splat(0), |sum, row| sum.plus(L::load(row))).store(out);
+        }
     }
 
     /// The sum and the difference modulo p, in place.
@@ -107,12 +132,6 @@ dispatched! {
             x.plus(y).reduce_once(p).store(even);
             x.plus(p).minus(y).reduce_once(p).store(shifted);
         });
-    }
-
-    /// The values modulo one prime, modulo another: one subtraction, for all primes lie between
-    /// 2^49 and 2^50.
-    pub fn reduced<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
-        eights!([values], [out], values.reduce_once(L::splat(p)).store(out));
     }
 
     /// out + own + round(x / P) modulo p, where `low` is x modulo P; inputs are x, low and own,
@@ -152,27 +171,93 @@ fn quotient<L: Residues>((p, special): (u64, u64), inverse: Scale, x: L, low: L)
     inverse.times(x.plus(half).plus(p).minus(low))
 }
 
-/// Space that ring packing works in, kept between calls: nothing in it outlives its use.
+/// What packing works with, kept between calls: constants of the ring, tables of smaller degrees,
+/// and space, in which nothing outlives its use.
 pub struct Space {
+    /// 1 / p0 modulo p1, and 2^22 modulo each prime.
+    inverse: Scale,
+    scales: [Scale; LIMBS],
+    /// Of N / 2, N / 4, ... 64, for each prime.
+    smaller: [Vec<Table>; LIMBS],
     rest: Vec<u64>,
-    turned: Vec<u64>,
-    digits: Vec<u64>,
-    sums: Vec<u64>,
+    turned: [Vec<u64>; PACKED],
+    quotients: Vec<u64>,
+    words: Vec<u64>,
+    products: Vec<u64>,
+    sums: [Vec<u64>; LIMBS],
+    wanted: [Vec<u64>; LIMBS],
+    own: Vec<u64>,
+    out: Vec<u64>,
     zeros: Vec<u64>,
 }
 
 impl Space {
-    /// Space for polynomials of `degree` coefficients.
-    pub fn new(degree: usize) -> Space {
-        let room = |polynomials: usize| vec![0; polynomials * degree];
+    /// For the primes of a ring.
+    pub fn new(ring: &Ring) -> Space {
+        let room = || vec![0; ring.degree];
+        let scale = |i: usize| Scale::new(power(2, u64::from(KEPT), ring.p(i)), ring.p(i));
+        let degrees = (1..).map(|halvings| ring.degree >> halvings).take_while(|n| *n >= 64);
+        let degrees: Vec<usize> = degrees.collect();
+        let table = |n: &usize, p: u64| Table::new(*n, p).expect("what suits N suits its divisors");
         Space {
-            rest: room(1),
-            turned: room(2 * PACKED),
-            digits: room(PACKED),
-            sums: room(2 * LIMBS),
-            zeros: room(1),
+            inverse: Scale::new(inverse(ring.p(0) % ring.p(1), ring.p(1)), ring.p(1)),
+            scales: std::array::from_fn(scale),
+            smaller: std::array::from_fn(|i| degrees.iter().map(|n| table(n, ring.p(i))).collect()),
+            rest: room(),
+            turned: std::array::from_fn(|_| room()),
+            quotients: room(),
+            words: room(),
+            products: room(),
+            sums: std::array::from_fn(|_| room()),
+            wanted: std::array::from_fn(|_| room()),
+            own: room(),
+            out: room(),
+            zeros: room(),
         }
     }
+}
+
+/// Overwrites `out` with coefficients 0, step, 2 step, ... of a transformed polynomial. `smaller`:
+/// tables of half its degree and less; the values are used up, `sums` is room.
+///
+/// They are a polynomial in Y = X^step, whose value at a point is the mean of the values at the
+/// points that have the same power. These lie side by side, but for the order within tiles.
+fn multiples(
+    ring: &Ring,
+    (table, smaller): (&Table, &[Table]),
+    step: usize,
+    (values, sums): (&mut [u64], &mut [u64]),
+    out: &mut [u64],
+) {
+    let small = (step.trailing_zeros() as usize).checked_sub(1).and_then(|i| smaller.get(i));
+    let Some(small) = small else {
+        // All of them, or a ring of no use but for tests.
+        ntt::inverse(ring.path, table, values);
+        out.iter_mut().zip(values.iter().step_by(step)).for_each(|(out, word)| *out = *word);
+        return;
+    };
+    let mean = Factor::new(inverse(step as u64, table.p), table.p);
+    let mut put = |number: usize, sum: u64| {
+        let (lane, row) = (number / 8 % 8, number % 8);
+        out[number / 64 * 64 + 8 * row + lane] = mean.times(sum);
+    };
+    if step < 8 {
+        for (tile, words) in values.as_chunks::<64>().0.iter().enumerate() {
+            for (part, rows) in words.chunks_exact(8 * step).enumerate() {
+                for lane in 0..8 {
+                    let sum = rows.iter().skip(lane).step_by(8).sum();
+                    put((64 * tile + 8 * lane) / step + part, sum);
+                }
+            }
+        }
+    } else {
+        let (of_tiles, _) = sums.split_at_mut(ring.degree / 8);
+        tile_sums(ring.path, values, of_tiles);
+        for (number, sums) in of_tiles.chunks_exact(step / 8).enumerate() {
+            put(number, sums.iter().sum());
+        }
+    }
+    ntt::inverse(ring.path, small, out);
 }
 
 /// Packs `odd` into `even`, both (2, 2, N) coefficients, with the key of the spacing; see the
@@ -184,7 +269,7 @@ pub fn pack(
     (even, odd): (&mut [u64], Option<&[u64]>),
     space: &mut Space,
 ) {
-    let n = ring.degree;
+    let (n, step) = (ring.degree, spacing / 2);
     let Some(odd) = odd else {
         for (i, words) in even.chunks_exact_mut(n).enumerate() {
             let p = ring.p(i % PACKED);
@@ -192,47 +277,56 @@ pub fn pack(
         }
         return;
     };
-    let k = exponent(n, spacing);
-    for i in 0..2 * PACKED {
-        let p = ring.p(i % PACKED);
-        // X^(spacing / 2) odd: what passes the end comes back negated.
-        let (stays, wraps) = odd[i * n..][..n].split_at(n - spacing / 2);
-        space.rest[spacing / 2..].copy_from_slice(stays);
+    let (even, odd) = (even.split_at_mut(PACKED * n), odd.split_at(PACKED * n));
+    let parts = even.1.chunks_exact_mut(n).zip(odd.1.chunks_exact(n));
+    for (limb, (even, odd)) in parts.enumerate() {
+        let p = ring.p(limb);
+        // X^step odd: what passes the end comes back negated.
+        let (stays, wraps) = odd.split_at(n - step);
+        space.rest[step..].copy_from_slice(stays);
         space.rest.iter_mut().zip(wraps).for_each(|(out, &x)| *out = subtract(0, x, p));
-        apart(ring.path, p, &mut even[i * n..][..n], &mut space.rest);
-        let turned = &mut space.turned[i * n..][..n];
-        automorphism(&space.rest, k, |x| subtract(0, x, p), turned);
+        apart(ring.path, p, even, &mut space.rest);
+        let exponent = exponent(n, spacing);
+        automorphism(&space.rest, exponent, |x| subtract(0, x, p), &mut space.turned[limb]);
     }
-    key_switched(ring, key, space);
-    let sums = &space.sums;
-    for i in 0..2 * PACKED {
-        let (part, limb) = (i / PACKED, i % PACKED);
-        let of = |prime: usize| &sums[(part * LIMBS + prime) * n..][..n];
-        let own = if part == 0 { &space.turned[i * n..][..n] } else { &space.zeros };
-        let primes = (ring.p(limb), ring.p(PACKED));
-        let inputs = [of(limb), of(PACKED), own];
-        down(ring.path, primes, ring.last_inverse[limb], inputs, &mut even[i * n..][..n]);
+    key_switched(ring, key, step, space);
+    let (special, wanted) = (ring.p(PACKED), n / step);
+    for (limb, even) in even.1.chunks_exact_mut(n).enumerate() {
+        let inputs = [&space.sums[limb], &space.sums[PACKED], &space.zeros].map(|of| &of[..]);
+        down(ring.path, (ring.p(limb), special), ring.last_inverse[limb], inputs, even);
+    }
+    let parts = even.0.chunks_exact_mut(n).zip(odd.0.chunks_exact(n));
+    for (limb, (even, odd)) in parts.enumerate() {
+        let (own, out) = (&mut space.own[..wanted], &mut space.out[..wanted]);
+        let pairs = even.chunks_exact(spacing).zip(odd.chunks_exact(spacing));
+        for (own, (even, odd)) in own.chunks_exact_mut(2).zip(pairs) {
+            (own[0], own[1]) = (even[0], odd[0]);
+        }
+        out.copy_from_slice(own);
+        let sums = [limb, PACKED].map(|limb| &space.wanted[limb][..wanted]);
+        let primes = (ring.p(limb), special);
+        down(ring.path, primes, ring.last_inverse[limb], [sums[0], sums[1], own], out);
+        even.iter_mut().step_by(step).zip(&*out).for_each(|(even, word)| *even = *word);
     }
 }
 
-/// Overwrites the sums, (2, 3, N), with P times an encryption under s of what the turned c1
-/// stands for under the key's old secret.
-fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
-    let n = ring.degree;
+/// Overwrites the sums with P times an encryption under s of what the turned c1 stands for under
+/// the key's old secret: of its c1, and the multiples of `step` of its c0.
+fn key_switched(ring: &Ring, key: &[u64], step: usize, space: &mut Space) {
+    let (n, path) = (ring.degree, ring.path);
+    let Space { turned: [low, second], quotients: high, words, products, .. } = space;
+    quotients(path, ring.p(1), space.inverse, low, second, high);
+    let (first, second) = key.split_at(LIMBS * n);
     for limb in 0..LIMBS {
-        let table = &ring.tables[limb];
-        for (digit, words) in space.digits.chunks_exact_mut(n).enumerate() {
-            let own = &space.turned[(PACKED + digit) * n..][..n];
-            reduced(ring.path, table.p, own, words);
-            ntt::forward(ring.path, table, words);
-        }
-        for part in 0..2 {
-            let out = &mut space.sums[(part * LIMBS + limb) * n..][..n];
-            let key = [0, 1].map(|d| &key[((d * 2 + part) * LIMBS + limb) * n..][..n]);
-            let digits = [0, 1].map(|d| &space.digits[d * n..][..n]);
-            switch(ring.path, table, digits, key, out);
-            ntt::inverse(ring.path, table, out);
-        }
+        let (table, of) = (&ring.tables[limb], limb * n..(limb + 1) * n);
+        digits(path, table.p, space.scales[limb], low, high, words);
+        ntt::forward(path, table, words);
+        ntt::pointwise(path, table, words, &second[of.clone()], &mut space.sums[limb]);
+        ntt::inverse(path, table, &mut space.sums[limb]);
+        ntt::pointwise(path, table, words, &first[of], products);
+        let tables = (table, &space.smaller[limb][..]);
+        let out = &mut space.wanted[limb][..n / step];
+        multiples(ring, tables, step, (products, &mut space.own), out);
     }
 }
 
@@ -270,7 +364,7 @@ mod tests {
             let secret = Secret::new(&ring, &[2; 16]);
             let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
             let keys = [32, 16].map(|spacing| {
-                let mut sent = vec![0; PACKED * LIMBS * ring.degree];
+                let mut sent = vec![0; LIMBS * ring.degree];
                 galois_key_half(
                     &ring,
                     &secret,
@@ -282,13 +376,62 @@ mod tests {
                 galois_key(&ring, (&public, spacing as u64), &sent, &mut whole);
                 whole
             });
-            let mut space = Space::new(ring.degree);
+            let mut space = Space::new(&ring);
             pack_ring(&ring, &[&keys[0], &keys[1]], 32, &mut summands, &mut space);
             summands.truncate(2 * PACKED * ring.degree);
             results.push((ring.path.name(), summands));
         }
         for (name, result) in &results {
             assert_eq!(*result, results[0].1, "{name}");
+        }
+    }
+
+    #[test]
+    fn multiples_are_every_so_manieth_coefficient_on_every_path() {
+        for ring in rings(1024) {
+            let mut space = Space::new(&ring);
+            let values = polynomials(&ring, 3, (1, LIMBS));
+            for step in [1, 2, 4, 8, 16, 32, 128] {
+                for (limb, values) in values.chunks_exact(1024).enumerate() {
+                    let expected: Vec<u64> = values.iter().copied().step_by(step).collect();
+                    let (table, mut values) = (&ring.tables[limb], values.to_vec());
+                    ntt::forward(ring.path, table, &mut values);
+                    let tables = (table, &space.smaller[limb][..]);
+                    let mut out = vec![0; 1024 / step];
+                    multiples(&ring, tables, step, (&mut values, &mut space.own), &mut out);
+                    assert_eq!(out, expected, "{} {step}", ring.path.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_the_upper_bits_of_what_the_residues_stand_for_on_every_path() {
+        for ring in rings(64) {
+            let (space, [p0, p1]) = (Space::new(&ring), [0, 1].map(|i| ring.p(i)));
+            let edges = |p: u64| {
+                let at = [0, 1, p - 1, p / 2, 1 << LOST, (1 << LOST) - 1, 1 << 49, 12345];
+                (0..64).map(move |i| at[if p == p0 { i % 8 } else { i / 8 }])
+            };
+            let (r, second): (Vec<u64>, Vec<u64>) = (edges(p0).collect(), edges(p1).collect());
+            let mut v = vec![0; 64];
+            quotients(ring.path, p1, space.inverse, &r, &second, &mut v);
+            let mut found = [[0; 64]; LIMBS];
+            for (limb, out) in found.iter_mut().enumerate() {
+                digits(ring.path, ring.p(limb), space.scales[limb], &r, &v, out);
+            }
+            for i in 0..64 {
+                let whole = u128::from(r[i]) + u128::from(p0) * u128::from(v[i]);
+                assert_eq!(whole % u128::from(p1), u128::from(second[i]));
+                let low = (u128::from(r[i]) + (1 << (LOST - 1))) >> LOST;
+                let digit = (u128::from(v[i]) << KEPT) + low;
+                for (limb, found) in found.iter().enumerate() {
+                    assert_eq!(u128::from(found[i]), digit % u128::from(ring.p(limb)));
+                }
+                // One of a digit stands for p0 / 2^22: half of 2^28 is off, and p0's last bits.
+                let off = (digit * u128::from(p0)).abs_diff(whole << KEPT) >> KEPT;
+                assert!(off <= (1 << (LOST - 1)) + (1 << 14), "{off}");
+            }
         }
     }
 

@@ -98,10 +98,10 @@ impl BfvSecretKey {
         }))
     }
 
-    /// The sent half of a Galois key, (2, 3, N).
-    fn galois_key_half(&self, py: Python, spacing: usize) -> Made<3> {
+    /// The sent half of a Galois key, (3, N).
+    fn galois_key_half(&self, py: Python, spacing: usize) -> Made<2> {
         let (ring, spacing) = (self.ring(), self.ring.get().spacing(spacing)?);
-        Ok(filled(py, [PACKED, LIMBS, ring.degree], |out| {
+        Ok(filled(py, [LIMBS, ring.degree], |out| {
             let at = (&self.public, &self.errors, self.take(1));
             packing::galois_key_half(ring, &self.secret, at, spacing, out);
         }))

@@ -33,8 +33,8 @@ impl BfvRing {
     }
 
     /// The keys of the spacings spacing, spacing / 2, ...
-    fn keys<'a>(&self, keys: &'a [Words<4>], spacing: usize) -> PyResult<Vec<&'a [u64]>> {
-        let whole = [PACKED, 2, LIMBS, self.ring.degree];
+    fn keys<'a>(&self, keys: &'a [Words<3>], spacing: usize) -> PyResult<Vec<&'a [u64]>> {
+        let whole = [2, LIMBS, self.ring.degree];
         if let Some(levels) = keys.len().checked_sub(1) {
             self.spacing(spacing)?;
             check(spacing.checked_shr(levels as u32).is_some_and(|last| last >= 2), || {
@@ -56,8 +56,10 @@ impl BfvRing {
 
     /// Whether wanted coefficients so far apart can be brought nearer.
     pub fn spacing(&self, spacing: usize) -> PyResult<usize> {
-        check(spacing.is_power_of_two() && (2..=self.ring.degree).contains(&spacing), || {
-            format!("spacing must be a power of two from 2 to the degree, not {spacing}")
+        check(spacing.is_power_of_two() && (2..=self.ring.degree / 4).contains(&spacing), || {
+            format!(
+                "spacing must be a power of two from 2 to a quarter of the degree, not {spacing}"
+            )
         })?;
         Ok(spacing)
     }
@@ -74,7 +76,7 @@ impl BfvRing {
                  twice the degree, a power of two from 64 on"
             ))
         })?;
-        let space = Mutex::new((Space::new(degree), Room::default(), Vec::new()));
+        let space = Mutex::new((Space::new(&ring), Room::default(), Vec::new()));
         Ok(BfvRing { ring, space })
     }
 
@@ -156,7 +158,7 @@ impl BfvRing {
         matrix: Words<2>,
         bits: u32,
         halvings: u32,
-        keys: Vec<Words<4>>,
+        keys: Vec<Words<3>>,
     ) -> Made<4> {
         let n = self.ring.degree;
         let [columns, length] = matrix.shape();
@@ -181,24 +183,24 @@ impl BfvRing {
         }))
     }
 
-    /// Both halves of a Galois key, (2, 2, 3, N).
-    fn galois_key(&self, py: Python, public: Key, number: u64, sent: Words<3>) -> Made<4> {
+    /// Both halves of a Galois key, (2, 3, N).
+    fn galois_key(&self, py: Python, public: Key, number: u64, sent: Words<2>) -> Made<3> {
         let (n, public) = (self.ring.degree, public.stream());
-        sent.must_have([PACKED, LIMBS, n], "sent")?;
+        sent.must_have([LIMBS, n], "sent")?;
         let sent: &[u64] = &sent;
         let reduced = sent
             .chunks_exact(n)
             .enumerate()
-            .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % LIMBS)));
+            .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i)));
         check(reduced, || "sent must be reduced modulo the primes".into())?;
-        Ok(filled(py, [PACKED, 2, LIMBS, n], |out| {
+        Ok(filled(py, [2, LIMBS, n], |out| {
             packing::galois_key(&self.ring, (&public, number), sent, out);
         }))
     }
 
     /// Packs summands (count, 2, 2, N), count <= 2^keys, into one result (2, 2, N); key i, of
-    /// shape (2, 2, 3, N), is that of spacing / 2^i.
-    fn pack(&self, py: Python, keys: Vec<Words<4>>, spacing: usize, summands: Words<4>) -> Made<3> {
+    /// shape (2, 3, N), is that of spacing / 2^i.
+    fn pack(&self, py: Python, keys: Vec<Words<3>>, spacing: usize, summands: Words<4>) -> Made<3> {
         let n = self.ring.degree;
         let keys = self.keys(&keys, spacing)?;
         let [count, ..] = summands.shape();

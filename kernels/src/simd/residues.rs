@@ -38,6 +38,9 @@ pub trait Residues: Eight {
     fn settled(sums: (Self, Self), products: u64) -> (Self, Self);
     /// self w mod p in [0, 2p), for w below p and the ratio floor(2^52 w / p).
     fn times(self, factor: (Self, Self), p: Self) -> Self;
+    /// self other mod p, below p, for words below p. `ratio`: floor(2^101 / p); with what `modulus`
+    /// says of p, between 2^49 and 2^50.
+    fn product(self, other: Self, modulus: (Self, Self), ratio: Self) -> Self;
     /// Word j of row i becomes word i of row j.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
 
@@ -108,6 +111,16 @@ macro_rules! products_by_halves {
                 let quotient = zero.add_high(self, ratio);
                 let minus_p = Self::splat(MASK + 1).minus(p);
                 zero.add_low(self, w).add_low(quotient, minus_p).and(Self::splat(MASK))
+            }
+            fn product(self, other: Self, (p, twice): (Self, Self), ratio: Self) -> Self {
+                let zero = Self::splat(0);
+                let (low, high) = (zero.add_low(self, other), zero.add_high(self, other));
+                // The product's bits from 49 on; the quotient is too small by 2 or less.
+                let top = high.shift_left::<3>().plus(low.shift_right::<49>());
+                let quotient = zero.add_high(top, ratio);
+                let minus_p = Self::splat(MASK + 1).minus(p);
+                let rest = low.add_low(quotient, minus_p).and(Self::splat(MASK));
+                rest.reduce_once(twice).reduce_once(p)
             }
         }
     };

@@ -8,11 +8,9 @@
 //! sums over many rows stay below half a prime of 50 bits.
 
 use super::{MOST_BITS, low_bits};
-use crate::lattice::modular::subtract;
-use crate::lattice::ntt::{self, Table, fold};
-use crate::simd::lanes::eights;
-use crate::simd::path::{Path, dispatched};
-use crate::simd::residues::Residues;
+use crate::lattice::modular::{Factor, subtract};
+use crate::lattice::ntt::{self, Table};
+use crate::simd::path::Path;
 use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
 use std::ops::Range;
@@ -20,7 +18,7 @@ use std::ops::Range;
 const HALVES: usize = 2;
 /// Sums are below 2^48 in size, a prime is above 2^49.
 const SUM_BITS: u32 = 48;
-/// Blocks whose lazy sums fit in words.
+/// Blocks whose residues add up within words.
 const MOST_BLOCKS: usize = 256;
 
 /// One public A at 1 / X.
@@ -48,23 +46,6 @@ pub struct Matrix {
     pub path: Path,
     table: Table,
     publics: Vec<Public>,
-}
-
-dispatched! {
-    /// Adds the halves of the products a b, word by word.
-    pub fn accumulate<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
-        eights!([a, b], [low, high], {
-            let none = (L::splat(0), L::splat(0));
-            let product = L::settled(L::add_product(none, a.operand(), b.operand()), 1);
-            L::load(low).plus(product.0).store(low);
-            L::load(high).plus(product.1).store(high);
-        });
-    }
-
-    /// low = low + 2^52 high modulo p.
-    pub fn folded<L: Residues>(table: &Table, low: &mut [u64], high: &[u64]) {
-        eights!([high], [low], fold((L::load(low), high), table).store(low));
-    }
 }
 
 impl Matrix {
@@ -118,7 +99,7 @@ impl Matrix {
         let blocks = rows.map_or(1, |rows| (rows / n).clamp(1, MOST_BLOCKS));
         let mut own = vec![0; self.rows];
         let mut ones = vec![0; n];
-        let mut sums = vec![0; publics.len() * HALVES * 2 * n];
+        let mut sums = vec![0; publics.len() * HALVES * n];
         out.fill(0);
         for feature in 0..bins.features {
             let rows = bins.of.chunks_exact(bins.features);
@@ -136,7 +117,7 @@ impl Matrix {
                         ntt::forward(self.path, &self.table, &mut ones);
                         self.add_block(publics, pass * blocks + block, &ones, &mut sums);
                     }
-                    let sums = sums.chunks_exact_mut(HALVES * 2 * n);
+                    let sums = sums.chunks_exact_mut(HALVES * n);
                     for (number, (public, sums)) in publics.iter().zip(sums).enumerate() {
                         let out = &mut out[number * size + column..][..n];
                         self.add_sums(public, sums, out);
@@ -146,32 +127,29 @@ impl Matrix {
         }
     }
 
-    /// Adds one block's products to lazy sums, (A, halves, low and high words, N).
+    /// Adds one block's products to sums, (A, halves, N).
     fn add_block(&self, publics: &[Public], block: usize, ones: &[u64], sums: &mut [u64]) {
         let n = self.degree;
-        let mut sums = sums.chunks_exact_mut(2 * n);
-        for public in publics {
-            let halves = public.halves[block * HALVES * n..].chunks_exact(n).take(HALVES);
-            for (half, sums) in halves.zip(&mut sums) {
-                let (low, high) = sums.split_at_mut(n);
-                accumulate(self.path, half, ones, low, high);
-            }
+        let place = block * HALVES * n..(block + 1) * HALVES * n;
+        let halves = publics.iter().flat_map(|of| of.halves[place.clone()].chunks_exact(n));
+        for (half, sums) in halves.zip(sums.chunks_exact_mut(n)) {
+            ntt::add_pointwise(self.path, &self.table, half, ones, sums);
         }
     }
 
-    /// Adds the integers that lazy sums of both halves stand for to the words of a row of W.
+    /// Adds the integers that sums of both halves stand for to the words of a row of W.
     fn add_sums(&self, public: &Public, sums: &mut [u64], out: &mut [u64]) {
         let (n, p) = (self.degree, self.table.p);
-        for sums in sums.chunks_exact_mut(2 * n) {
-            let (low, high) = sums.split_at_mut(n);
-            folded(self.path, &self.table, low, high);
-            ntt::inverse(self.path, &self.table, low);
+        let one = Factor::new(1, p);
+        for sums in sums.chunks_exact_mut(n) {
+            sums.iter_mut().for_each(|sum| *sum = one.times(*sum));
+            ntt::inverse(self.path, &self.table, sums);
         }
         let signed = |residue: u64| {
             let above_half = (p / 2).wrapping_sub(residue) >> 63;
             residue.wrapping_sub(p & above_half.wrapping_neg())
         };
-        let (first, second) = sums.split_at(2 * n);
+        let (first, second) = sums.split_at(n);
         for ((out, &low), &high) in out.iter_mut().zip(first).zip(second) {
             let sum = signed(low).wrapping_add(signed(high) << public.low_half());
             *out = out.wrapping_add(sum) & low_bits(public.bits);
@@ -184,29 +162,6 @@ mod tests {
     use super::*;
     use crate::lattice::masks::tests::{PRIMES, expected};
     use crate::lattice::ring::{errors, ternary};
-
-    #[test]
-    fn many_products_at_the_edges_add_up_on_every_path() {
-        let table = Table::new(64, PRIMES[0]).unwrap();
-        let most = (1 << 51) - 1;
-        let edges = [0, 1, 2, 1 << 25, (1 << 26) - 1, 1 << 50, most - 1, most];
-        let a: Vec<u64> = (0..64).map(|i| edges[i / 8]).collect();
-        let b: Vec<u64> = (0..64).map(|i| edges[i % 8]).collect();
-        for times in [1, 3, 1 << 10] {
-            for path in Path::available() {
-                let (mut low, mut high) = (vec![0; 64], vec![0; 64]);
-                for _ in 0..times {
-                    accumulate(path, &a, &b, &mut low, &mut high);
-                }
-                folded(path, &table, &mut low, &high);
-                for (i, &found) in low.iter().enumerate() {
-                    let product = u128::from(a[i]) * u128::from(b[i]);
-                    let expected = product * times % u128::from(table.p);
-                    assert_eq!(u128::from(found), expected, "{} {i} {times}", path.name());
-                }
-            }
-        }
-    }
 
     #[test]
     fn every_matrix_times_the_secret_is_the_sum_of_the_pad_without_its_errors() {

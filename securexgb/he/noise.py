@@ -84,7 +84,7 @@ KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
 DIGIT_BITS = 72
-"""Of c1 modulo the first two primes, in a key switch; the same in kernels/src/lattice/packing.rs."""
+"""Of c1 modulo the first two primes, in a key switch; as in kernels/src/lattice/packing.rs."""
 
 MOST_LEVELS = 8
 """Levels of packing that noise is reckoned with: summands of 32 wanted coefficients, of 8192."""

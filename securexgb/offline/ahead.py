@@ -45,12 +45,16 @@ def joined(parts: Sequence[P]) -> P:
     return type(parts[0])(*[np.concatenate(column, axis=-1) for column in columns])
 
 
-def block_of(missing: int, made: int, ordered: int, largest: int = LARGEST_BLOCK) -> int:
+def block_of(
+    missing: int, made: int, ordered: int, largest: int = LARGEST_BLOCK, to_come: int | None = None
+) -> int:
     """How much is taken at a time where so much is missing, after ``made``: a block, which grows as
     half of what was made; but no more than half of what was ordered before, where that will do, as
-    the rest may be on its way."""
+    the rest may be on its way. Nor is a block larger than the first one once the job, as far as is
+    known, takes less: ``to_come``."""
     if ordered <= missing:
-        return max(missing, min(max(FIRST_BLOCK, made // 2), largest))
+        most = largest if to_come is None else min(largest, max(FIRST_BLOCK, to_come))
+        return max(missing, min(max(FIRST_BLOCK, made // 2), most))
     return max(missing, min(max(BLOCK, made // 2), largest, ordered // 2))
 
 
@@ -60,7 +64,8 @@ class Supply(Generic[P]):
     ``make(start, count)`` gives elements start .. start + count, both multiples of ``unit``, as
     parts with their sizes, which are multiples as well: a large request is joined once, here.
     ``grain``: so many elements, or a multiple, are used up by a request. What is made singly (a
-    unit of 1) is large, and not taken in blocks. ``ordered``: how much was asked for and not taken.
+    unit of 1) is large, and not taken in blocks. ``ordered``: how much was asked for and not drawn;
+    ``to_come``: how much the job will draw yet, where that is known.
     """
 
     def __init__(
@@ -69,9 +74,11 @@ class Supply(Generic[P]):
         grain: int,
         unit: int = BLOCK,
         ordered: Callable[[], int] = lambda: 0,
+        to_come: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._make = make
-        self._grain, self._unit, self._ordered = grain, unit, ordered
+        self._grain, self._unit = grain, unit
+        self._ordered, self._to_come = ordered, to_come
         self._held: P | None = None
         self._made = self._at = self._ready = 0
         self._largest = LARGEST_BLOCK if unit > 1 else 0
@@ -98,7 +105,8 @@ class Supply(Generic[P]):
     def _across(self, count: int, missing: int) -> P:
         """What is left of this block, and the beginning of a new one, of ``missing`` at least."""
         held, rest = self._held, self._ready - self._at
-        made = block_of(missing, self._made, self._ordered(), self._largest)
+        ordered, to_come = self._ordered(), self._to_come()
+        made = block_of(missing, self._made, ordered, self._largest, to_come)
         made += -made % self._unit
         fresh = self._make(self._made, made)
         self._made += made
@@ -148,12 +156,18 @@ class Prefetched(ABC, Generic[P]):
         """Nothing was taken before the tree that goes on now."""
         self._before = 0
 
-    def expect(self, remaining: int) -> None:
-        """A tree begins: the ``remaining`` ones will take like the last one, if there was one."""
+    def expect(self, remaining: int, held: int = 0) -> None:
+        """A tree begins: the ``remaining`` ones will take like the last one, if there was one.
+        ``held``: so much was taken in blocks and not used yet."""
+        used = self.taken - held
         if self._before is not None:
-            self.a_tree = self.taken - self._before
-            self.expected = self.taken + remaining * self.a_tree
-        self._before = self.taken
+            self.a_tree = used - self._before
+            self.expected = used + remaining * self.a_tree
+        self._before = used
+
+    def to_come(self) -> int | None:
+        """What will be taken yet, where it is known."""
+        return None if self.expected is None else max(0, self.expected - self.taken)
 
     def ask(self, count: int) -> list[tuple[int, int]]:
         """Requests (start, size) to make now, before ``count`` are taken, if they are worth it."""

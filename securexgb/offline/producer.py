@@ -231,7 +231,7 @@ class PrefetchQueue(Prefetched[P]):
 
     def begin_tree(self, remaining: int, held: int = 0) -> None:
         """See ``expect``; and have made what such a tree takes, see ``top_up``."""
-        self.expect(remaining)
+        self.expect(remaining, held)
         self._have_made(self.top_up(held))
 
     def ahead(self, need: int) -> int:

@@ -177,7 +177,8 @@ class TwoPartySource:
             if self._has_begun:
                 queue.within_tree()
             self._queues[made] = queue
-            self._supplies[made] = Supply(queue.draw, made.grain, made.block, queue.ordered)
+            told = queue.ordered, queue.to_come
+            self._supplies[made] = Supply(queue.draw, made.grain, made.block, *told)
         found: Supply[P] = self._supplies[made]
         self._supplies[kind] = found
         return found

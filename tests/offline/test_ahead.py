@@ -115,6 +115,28 @@ def test_blocks_are_of_what_was_ordered_where_that_will_do() -> None:
     assert drawn[-1] == max(FIRST_BLOCK, 6400 // 2)
 
 
+def test_the_last_tree_draws_no_block_that_it_does_not_take() -> None:
+    """Trees that take the same: the whole job draws little more than it uses."""
+    drawn, a_tree, trees = list[int](), 7 * 1000, 12
+    line = CorrectionBuffer(1, 1, 1, 1)
+
+    def make(_: int, count: int) -> Made[GatePieces]:
+        drawn.append(count)
+        line.taken += count
+        a, b, c = np.zeros((3, 1, count), np.uint64)
+        return [(GatePieces(a[0], b, c), count)]
+
+    supply = Supply(make, 1, to_come=line.to_come)
+    for tree in range(trees):
+        line.expect(trees - tree, supply.left)
+        assert line.a_tree == (a_tree if tree > 0 else 0)  # what was used, not what was drawn
+        for _ in range(7):
+            supply.take(1000)
+    assert max(drawn) > 4 * FIRST_BLOCK
+    assert supply.left < FIRST_BLOCK
+    assert sum(drawn) - supply.left == trees * a_tree
+
+
 def test_large_requests_are_cut() -> None:
     line = CorrectionBuffer(64, 64, 64, 1)
     asked = line.ask(3 * REQUEST_WORDS)

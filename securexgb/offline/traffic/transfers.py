@@ -166,7 +166,7 @@ class MadeTraffic:
         """See ``correlations.source``."""
         self._has_begun = True
         for kind, (portions, queue) in self._queues.items():
-            queue.expect(remaining)
+            queue.expect(remaining, portions.left)
             for _, size in queue.top_up(portions.left):
                 make(self.transfers, kind, size)
 
@@ -186,7 +186,7 @@ class MadeTraffic:
         a tree first asks for them: a pool is filled when the first large request comes."""
         for kind, count in sorted(counts.items(), key=lambda one: _place(one[0])):
             made, portions, queue = self._queue(kind)
-            for drawn in portions.of(count, queue.ordered):
+            for drawn in portions.of(count, queue.ordered, queue.to_come):
                 is_short = queue.requested < queue.taken + drawn
                 for _, size in queue.ask(drawn):
                     make(self.transfers, made, size)
@@ -229,12 +229,18 @@ class Portions:
         """What was drawn and not taken."""
         return self._ready
 
-    def of(self, count: int, ordered: Callable[[], int] = lambda: 0) -> Iterator[int]:
-        """What is drawn for ``count`` elements more; ``ordered``: see ``Supply``."""
+    def of(
+        self,
+        count: int,
+        ordered: Callable[[], int] = lambda: 0,
+        to_come: Callable[[], int | None] = lambda: None,
+    ) -> Iterator[int]:
+        """What is drawn for ``count`` elements more; ``ordered``, ``to_come``: see ``Supply``."""
         large = count // _REQUESTS // self._unit * self._unit
         while count > self._ready:
             if self._unit > 1:
-                drawn = block_of(max(large, 1), self._made, ordered())
+                told = to_come()
+                drawn = block_of(max(large, 1), self._made, ordered(), to_come=told)
             else:
                 drawn = count - self._ready
             drawn += -drawn % self._unit

@@ -177,8 +177,9 @@ class TwoPartySource:
             if self._has_begun:
                 queue.within_tree()
             self._queues[made] = queue
-            told = queue.ordered, queue.to_come
-            self._supplies[made] = Supply(queue.draw, made.grain, made.block, *told)
+            self._supplies[made] = Supply(
+                queue.draw, made.grain, made.block, queue.ordered, queue.to_come
+            )
         found: Supply[P] = self._supplies[made]
         self._supplies[kind] = found
         return found

@@ -11,7 +11,7 @@
 
 pub mod matrix;
 
-use crate::lattice::modular::{Factor, Scale, inverse, power, subtract};
+use crate::lattice::modular::{Factor, Scale, inverse, mixed, power, subtract};
 use crate::lattice::ntt::{self, Table};
 use crate::lattice::ring::{errors, ternary};
 use crate::simd::lanes::eights;
@@ -83,10 +83,9 @@ dispatched! {
     ) {
         let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
         eights!([first], [second], {
-            // p1 < 2 p2: one subtraction reduces.
-            let rest = L::load(second).plus(p).minus(first.reduce_once(p)).reduce_once(p);
             // Above half, less p2: through a residue that starts at the half.
-            inverse.times(rest).plus(half).reduce_once(p).minus(half).store(second);
+            let quotient = mixed(p, inverse, first, L::load(second));
+            quotient.plus(half).reduce_once(p).minus(half).store(second);
         });
     }
 }

@@ -87,6 +87,13 @@ impl Scale {
     }
 }
 
+/// v of first + p1 v, the number with residues `first` modulo p1 and `second` modulo p2 (here p):
+/// below p2. `inverse` is 1 / p1; p1 < 2 p2, so that one subtraction reduces.
+#[inline(always)]
+pub fn mixed<L: Residues>(p: L, inverse: Scale, first: L, second: L) -> L {
+    inverse.times(second.plus(p).minus(first.reduce_once(p)).reduce_once(p))
+}
+
 /// base^exponent mod p.
 pub fn power(base: u64, mut exponent: u64, p: u64) -> u64 {
     let (mut square, mut result) = (base % p, 1);

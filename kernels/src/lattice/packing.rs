@@ -19,7 +19,7 @@
 //! Of c0 only multiples of W / 2 are wanted from here on. E + auto(E) is twice E there, and what the
 //! key adds is summed over the points that have the same X^(W/2) before it is transformed back.
 
-use crate::lattice::modular::{Factor, Scale, add, inverse, power, residue, subtract};
+use crate::lattice::modular::{Factor, Scale, add, inverse, mixed, power, residue, subtract};
 use crate::lattice::ntt::{self, Table};
 use crate::lattice::ring::{LIMBS, PACKED, Ring, errors};
 use crate::lattice::rlwe::Secret;
@@ -100,10 +100,7 @@ dispatched! {
         out: &mut [u64],
     ) {
         let p = L::splat(p);
-        eights!([r, second], [out], {
-            let rest = second.plus(p).minus(r.reduce_once(p)).reduce_once(p);
-            inverse.times(rest).store(out);
-        });
+        eights!([r, second], [out], mixed(p, inverse, r, second).store(out));
     }
 
     /// The digits of r + p0 v modulo a prime; the scale is 2^22.
@@ -119,8 +116,11 @@ dispatched! {
     pub fn tile_sums<L: Residues>(values: &[u64], out: &mut [u64]) {
         let tiles = values.as_chunks::<64>().0.iter().zip(out.as_chunks_mut::<8>().0);
         for (tile, out) in tiles {
-            let rows = tile.as_chunks::<8>().0.iter();
-            rows.fold(L::splat(0), |sum, row| sum.plus(L::load(row))).store(out);
+            let mut sum = L::splat(0);
+            for row in tile.as_chunks::<8>().0 {
+                sum = sum.plus(L::load(row));
+            }
+            sum.store(out);
         }
     }
 
@@ -134,19 +134,17 @@ dispatched! {
         });
     }
 
-    /// out + own + round(x / P) modulo p, where `low` is x modulo P; inputs are x, low and own,
-    /// primes are (p, P).
-    pub fn down<L: Residues>(
+    /// Adds round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
+    pub fn add_divided<L: Residues>(
         primes: (u64, u64),
         inverse: Scale,
-        inputs: [&[u64]; 3],
+        x: &[u64],
+        low: &[u64],
         out: &mut [u64],
     ) {
-        let [x, low, own] = inputs;
-        let p = L::splat(primes.0);
-        eights!([x, low, own], [out], {
-            let sum = L::load(out).plus(own).reduce_once(p);
-            sum.plus(quotient(primes, inverse, x, low)).reduce_once(p).store(out);
+        eights!([x, low], [out], {
+            let sum = L::load(out).plus(quotient(primes, inverse, x, low));
+            sum.reduce_once(L::splat(primes.0)).store(out);
         });
     }
 
@@ -178,7 +176,7 @@ pub struct Space {
     inverse: Scale,
     scales: [Scale; LIMBS],
     /// Of N / 2, N / 4, ... 64, for each prime.
-    smaller: [Vec<Table>; LIMBS],
+    smaller: [Vec<Smaller>; LIMBS],
     rest: Vec<u64>,
     turned: [Vec<u64>; PACKED],
     quotients: Vec<u64>,
@@ -187,8 +185,12 @@ pub struct Space {
     sums: [Vec<u64>; LIMBS],
     wanted: [Vec<u64>; LIMBS],
     own: Vec<u64>,
-    out: Vec<u64>,
-    zeros: Vec<u64>,
+}
+
+/// For coefficients that are multiples of a step: the table of so many, and 1 / step.
+struct Smaller {
+    table: Table,
+    mean: Factor,
 }
 
 impl Space {
@@ -196,13 +198,17 @@ impl Space {
     pub fn new(ring: &Ring) -> Space {
         let room = || vec![0; ring.degree];
         let scale = |i: usize| Scale::new(power(2, u64::from(KEPT), ring.p(i)), ring.p(i));
-        let degrees = (1..).map(|halvings| ring.degree >> halvings).take_while(|n| *n >= 64);
-        let degrees: Vec<usize> = degrees.collect();
-        let table = |n: &usize, p: u64| Table::new(*n, p).expect("what suits N suits its divisors");
+        let smaller = |step: usize, p: u64| Smaller {
+            table: Table::new(ring.degree / step, p).expect("what suits N suits its divisors"),
+            mean: Factor::new(inverse(step as u64, p), p),
+        };
+        let steps = || (1..).map(|bits| 1 << bits).take_while(|step| ring.degree / step >= 64);
         Space {
             inverse: Scale::new(inverse(ring.p(0) % ring.p(1), ring.p(1)), ring.p(1)),
             scales: std::array::from_fn(scale),
-            smaller: std::array::from_fn(|i| degrees.iter().map(|n| table(n, ring.p(i))).collect()),
+            smaller: std::array::from_fn(|i| {
+                steps().map(|step| smaller(step, ring.p(i))).collect()
+            }),
             rest: room(),
             turned: std::array::from_fn(|_| room()),
             quotients: room(),
@@ -211,32 +217,29 @@ impl Space {
             sums: std::array::from_fn(|_| room()),
             wanted: std::array::from_fn(|_| room()),
             own: room(),
-            out: room(),
-            zeros: room(),
         }
     }
 }
 
 /// Overwrites `out` with coefficients 0, step, 2 step, ... of a transformed polynomial. `smaller`:
-/// tables of half its degree and less; the values are used up, `sums` is room.
+/// for steps 2, 4, ...; the values are used up, `sums` is room.
 ///
 /// They are a polynomial in Y = X^step, whose value at a point is the mean of the values at the
 /// points that have the same power. These lie side by side, but for the order within tiles.
 fn multiples(
     ring: &Ring,
-    (table, smaller): (&Table, &[Table]),
+    (table, smaller): (&Table, &[Smaller]),
     step: usize,
     (values, sums): (&mut [u64], &mut [u64]),
     out: &mut [u64],
 ) {
     let small = (step.trailing_zeros() as usize).checked_sub(1).and_then(|i| smaller.get(i));
-    let Some(small) = small else {
+    let Some(Smaller { table: small, mean }) = small else {
         // All of them, or a ring of no use but for tests.
         ntt::inverse(ring.path, table, values);
         out.iter_mut().zip(values.iter().step_by(step)).for_each(|(out, word)| *out = *word);
         return;
     };
-    let mean = Factor::new(inverse(step as u64, table.p), table.p);
     let mut put = |number: usize, sum: u64| {
         let (lane, row) = (number / 8 % 8, number % 8);
         out[number / 64 * 64 + 8 * row + lane] = mean.times(sum);
@@ -277,8 +280,7 @@ pub fn pack(
         }
         return;
     };
-    let (even, odd) = (even.split_at_mut(PACKED * n), odd.split_at(PACKED * n));
-    let parts = even.1.chunks_exact_mut(n).zip(odd.1.chunks_exact(n));
+    let parts = even.chunks_exact_mut(n).zip(odd.chunks_exact(n)).skip(PACKED);
     for (limb, (even, odd)) in parts.enumerate() {
         let p = ring.p(limb);
         // X^step odd: what passes the end comes back negated.
@@ -291,22 +293,20 @@ pub fn pack(
     }
     key_switched(ring, key, step, space);
     let (special, wanted) = (ring.p(PACKED), n / step);
-    for (limb, even) in even.1.chunks_exact_mut(n).enumerate() {
-        let inputs = [&space.sums[limb], &space.sums[PACKED], &space.zeros].map(|of| &of[..]);
-        down(ring.path, (ring.p(limb), special), ring.last_inverse[limb], inputs, even);
-    }
-    let parts = even.0.chunks_exact_mut(n).zip(odd.0.chunks_exact(n));
+    let parts = even.chunks_exact_mut(n).zip(odd.chunks_exact(n)).take(PACKED);
     for (limb, (even, odd)) in parts.enumerate() {
-        let (own, out) = (&mut space.own[..wanted], &mut space.out[..wanted]);
+        let (p, own) = (ring.p(limb), &mut space.own[..wanted]);
         let pairs = even.chunks_exact(spacing).zip(odd.chunks_exact(spacing));
         for (own, (even, odd)) in own.chunks_exact_mut(2).zip(pairs) {
-            (own[0], own[1]) = (even[0], odd[0]);
+            (own[0], own[1]) = (add(even[0], even[0], p), add(odd[0], odd[0], p));
         }
-        out.copy_from_slice(own);
-        let sums = [limb, PACKED].map(|limb| &space.wanted[limb][..wanted]);
-        let primes = (ring.p(limb), special);
-        down(ring.path, primes, ring.last_inverse[limb], [sums[0], sums[1], own], out);
-        even.iter_mut().step_by(step).zip(&*out).for_each(|(even, word)| *even = *word);
+        let (sums, low) = (&space.wanted[limb], &space.wanted[PACKED]);
+        add_divided(ring.path, (p, special), ring.last_inverse[limb], sums, low, own);
+        even.iter_mut().step_by(step).zip(own).for_each(|(even, word)| *even = *word);
+    }
+    for (limb, even) in even.chunks_exact_mut(n).skip(PACKED).enumerate() {
+        let (primes, inverse) = ((ring.p(limb), special), ring.last_inverse[limb]);
+        add_divided(ring.path, primes, inverse, &space.sums[limb], &space.sums[PACKED], even);
     }
 }
 

@@ -239,8 +239,7 @@ class Portions:
         large = count // _REQUESTS // self._unit * self._unit
         while count > self._ready:
             if self._unit > 1:
-                told = to_come()
-                drawn = block_of(max(large, 1), self._made, ordered(), to_come=told)
+                drawn = block_of(max(large, 1), self._made, ordered(), to_come=to_come())
             else:
                 drawn = count - self._ready
             drawn += -drawn % self._unit

@@ -131,6 +131,38 @@ fn words_at_the_edges_are_multiplied_exactly_on_every_path() {
     }
 }
 
+dispatched! {
+    pub fn summed<L: Residues>(table: &Table, times: u64, a: &[u64], b: &[u64], out: &mut [u64]) {
+        eights!([a, b], [out], {
+            let mut sums = (L::splat(0), L::splat(0));
+            for _ in 0..times {
+                sums = L::add_product(sums, a.operand(), b.operand());
+            }
+            fold(L::settled(sums, times), table).store(out);
+        });
+    }
+}
+
+#[test]
+fn many_products_at_the_edges_add_up_on_every_path() {
+    let table = Table::new(64, PRIME).unwrap();
+    let most = (1 << 51) - 1;
+    let edges = [0, 1, 2, 1 << 25, (1 << 26) - 1, 1 << 50, most - 1, most];
+    let a: Vec<u64> = (0..64).map(|i| edges[i / 8]).collect();
+    let b: Vec<u64> = (0..64).map(|i| edges[i % 8]).collect();
+    for times in [1, 3, 1 << 10] {
+        for path in Path::available() {
+            let mut found = vec![0; 64];
+            summed(path, &table, times, &a, &b, &mut found);
+            for (i, &found) in found.iter().enumerate() {
+                let product = u128::from(a[i]) * u128::from(b[i]);
+                let expected = product * u128::from(times) % u128::from(table.p);
+                assert_eq!(u128::from(found), expected, "{} {i} {times}", path.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn sums_of_many_products_fold() {
     let table = Table::new(8192, PRIME).unwrap();

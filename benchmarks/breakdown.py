@@ -81,6 +81,13 @@ def by_step(sides: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return {name: dict(step) for name, step in found.items()}
 
 
+def online(sides: list[dict[str, Any]]) -> dict[str, float]:
+    """The mean of all trees as the parties count them, whatever the steps say."""
+    sent = sum(fmean(tree["online_bytes"] for tree in side["trees"]) for side in sides)
+    rounds = fmean(tree["rounds"] for side in sides for tree in side["trees"])
+    return {"rounds": rounds, "megabytes": sent / 1e6}
+
+
 def least(work: works.Work, data: Data, transfers: float, megabytes: float) -> dict[str, float]:
     """Seconds of a party's tree for what cannot be left out, one thread, the best of some trials.
 
@@ -115,6 +122,7 @@ def line(work: works.Work) -> dict[str, Any]:
     sent = sum(side["megabytes"] for side in sides)
     shape = {"work": work.name, "trees": work.trees, "splits": work.params.splits}
     found = {"threads": dict(sorted(threads.items())), "steps": by_step(sides)}
+    found["online"] = online(sides)
     more = {"transfers": transfers, "megabytes": sent}
     return shape | found | more | {"least": least(work, data, transfers, sent)}
 

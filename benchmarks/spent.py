@@ -161,8 +161,9 @@ def main() -> None:
     watch(SPENT)
     benched.Watch = Watch  # type: ignore[misc]
     ports = loopback.Ports(*map(int, numbers))
-    benched.run(Path(folder), "label" if role == "label" else "feature", ports)
-    (Path(folder) / f"{role}.json").write_text(json.dumps(SPENT.last), encoding="utf-8")
+    run = benched.run(Path(folder), "label" if role == "label" else "feature", ports)
+    found = SPENT.last | {"trees": run["trees"]}
+    (Path(folder) / f"{role}.json").write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

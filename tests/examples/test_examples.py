@@ -1,17 +1,14 @@
 """Every example runs to its end, its folder named as people type it."""
 
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.processes.forked import PAGELESS, ROOT, relayed
 from tests.profiles import is_thorough
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGELESS = ROOT / "tests" / "pageless"
 ARGUMENTS = {
     "attested_dealer.py": ["work"],
     "estimator.py": [],
@@ -41,7 +38,7 @@ def test_example(name, more, tmp_path):
     has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py", "two_clusters.py")
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / name, *ARGUMENTS[name], *more],
-        env=os.environ | {"PYTHONPATH": f"{PAGELESS}:{ROOT}" if has_no_page else str(ROOT)},
+        env=relayed(*([PAGELESS] * has_no_page), ROOT),
         cwd=tmp_path,
         capture_output=True,
         text=True,

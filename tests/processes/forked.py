@@ -22,47 +22,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGELESS = ROOT / "tests" / "pageless"
+RELAYED = ROOT / "tests" / "relayed"
+ADDRESS = f"securexgb-tests-{os.getpid()}"
+"""Where the server of this process's tests listens, in the abstract name space."""
 _BECOME_PARENT_OF_ORPHANS = 36  # prctl's PR_SET_CHILD_SUBREAPER
 
-SERVER = """
-import array, json, os, socket, sys
-from importlib import import_module
-from securexgb.cli.app import COMMANDS, main
-for name in COMMANDS:
-    import_module(f"securexgb.cli.{name}")
-asked = socket.socket(fileno=int(sys.argv[1]))
-asked.sendall(b"ready")
-while True:
-    text, ancillary, _, _ = asked.recvmsg(1 << 20, socket.CMSG_SPACE(12))
-    if not text:
-        sys.exit()
-    files = array.array("i", ancillary[0][2])
-    reading, writing = os.pipe()
-    between = os.fork()
-    if between == 0:
-        child = os.fork()
-        if child:
-            os.write(writing, str(child).encode())
-            os._exit(0)
-        break
-    os.waitpid(between, 0)  # from here on the child is the test's
-    asked.sendall(os.read(reading, 20))
-    for file in (reading, writing, *files):
-        os.close(file)
-for file in (reading, writing):
-    os.close(file)
-asked.close()
-for place, file in enumerate(files):
-    os.dup2(file, place)
-    os.close(file)
-given = json.loads(text)
-os.chdir(given["folder"])
-os.environ.clear()
-os.environ.update(given["environment"])
-sys.argv = ["-c", *given["arguments"]]
-sys.exit(main())
-"""
-"""It ends when the process that asks is gone."""
+SERVER = Path(__file__).parent / "fork_server.py"
 
 
 class Forked(subprocess.Popen[str]):
@@ -70,7 +35,11 @@ class Forked(subprocess.Popen[str]):
 
     def __init__(self, *arguments: str, folder: Path, **environment: str) -> None:
         self.request = json.dumps(
-            {"arguments": arguments, "folder": str(folder), "environment": environment}
+            {
+                "arguments": ["securexgb", *arguments],
+                "folder": str(folder),
+                "environment": environment,
+            }
         )
         super().__init__(
             ["securexgb", *arguments],
@@ -91,6 +60,13 @@ class Forked(subprocess.Popen[str]):
         self._close_pipe_fds(*ends)
 
 
+def relayed(*paths: Path) -> dict[str, str]:
+    """The environment of a process whose own processes are forked; ``paths``: of its modules."""
+    server()
+    found = os.pathsep.join(str(path) for path in (RELAYED, *paths))
+    return os.environ | {"PYTHONPATH": found, "SECUREXGB_TESTS_SERVER": ADDRESS}
+
+
 @cache
 def server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """The way to the process that forks, once it is ready; its orphans are this one's children."""
@@ -100,7 +76,7 @@ def server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         started = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(theirs.fileno())],
+            [sys.executable, SERVER, str(theirs.fileno()), ADDRESS],
             env={"PYTHONPATH": f"{PAGELESS}:{ROOT}", "PATH": "/usr/bin:/bin"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ LARGER_FILES = {"securexgb/_kernels.pyi": 643}  # one extension module has one s
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 73_900
+LINES = 74_000
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
 says by how much; what moves or mends lowers it. Serving: 6,000. Kernels for a row on request, with
 their tests, and routes without a framework: 300. Shards: 3,600. What serving lacked: 700. Going on

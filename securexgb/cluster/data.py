@@ -14,7 +14,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from securexgb.boost.columns.binning import Columns
 from securexgb.boost.objective.start import check_base_margin
@@ -22,6 +21,7 @@ from securexgb.boost.scales import Outcomes
 from securexgb.cluster.parts import shard_rows
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import Aligned, find
+from securexgb.jobs.data.arrow import row_numbers
 from securexgb.jobs.data.digests import Places, digest_of_columns, digest_of_set
 from securexgb.jobs.data.files import (
     ColumnRoles,
@@ -145,7 +145,7 @@ class FileTable:
             held = np.arange(rows.start, rows.stop)
             if places is not None:
                 held = held[places[rows] >= 0]
-                table = table.take(pa.array(held - rows.start))
+                table = table.take(row_numbers(held - rows.start))
             part = SideTable(table, self._file.path, self._columns.table.side, held=held)
             columns = replace(self._columns, table=part)
             values = [columns.values(name) for name in self.column_names]

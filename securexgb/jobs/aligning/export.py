@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.aligning.kept import Aligned, file_sha256
+from securexgb.jobs.data.arrow import row_numbers
 from securexgb.jobs.data.tables import is_parquet, read_table, separator_of
 from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import make_directory, write_whole
@@ -42,7 +43,7 @@ def export(source: Path, aligned: Aligned, target: Path, side: str) -> None:
         raise _changed(source, side)
     make_directory(target.absolute().parent)
     if is_parquet(source):
-        table = read_table(source, side).take(pa.array(rows))
+        table = read_table(source, side).take(row_numbers(rows))
         buffer = pa.BufferOutputStream()
         pyarrow.parquet.write_table(table, buffer)
         write_whole(target, buffer.getvalue().to_pybytes())

@@ -24,6 +24,7 @@ from securexgb.boost.objective.start import check_base_margin
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import find
+from securexgb.jobs.data.arrow import reals, row_numbers
 from securexgb.jobs.data.categories import Names, names_in, numbered
 from securexgb.jobs.data.ids import Numbered, different_ids, id_texts, in_file, joined_ids
 from securexgb.jobs.data.labels import LabelKinds, class_labels, numeric_labels
@@ -171,7 +172,7 @@ class SideTable:
 
     def __getitem__(self, name: str) -> pa.ChunkedArray:
         column = self.whole[name]
-        return column if self.common is None else column.take(pa.array(self.common))
+        return column if self.common is None else column.take(row_numbers(self.common))
 
     def kind(self, name: str) -> pa.DataType:
         """A column's type."""
@@ -451,11 +452,9 @@ def _first_text(values: Sequence[Any]) -> tuple[int, str]:
 def _numbers(column: pa.ChunkedArray, name: str, side: str, numbered: Numbered) -> Reals:
     """One column as float64, NaN for missing."""
     kind = column.type
-    if pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
-    if not any(is_kind(kind) for is_kind in _NUMERIC):
+    if not (pa.types.is_null(kind) or any(is_kind(kind) for is_kind in _NUMERIC)):
         raise not_numeric(f"{side}: ", {name: (str(kind), column.to_pylist())})
-    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    values = reals(column)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise DataError(

@@ -16,6 +16,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.data.arrow import row_numbers
 from securexgb.jobs.data.tables import check_has_rows, check_names, is_parquet, reading
 
 BATCH_ROWS = 1 << 16
@@ -63,14 +64,14 @@ class ParquetFile:
             first, stop = np.searchsorted(ordered, (start, start + batch.num_rows))
             if first < stop:
                 # A copy, so that the batch's memory is given back.
-                parts.append(batch.take(pa.array(ordered[first:stop] - start)))
+                parts.append(batch.take(row_numbers(ordered[first:stop] - start)))
         chosen = pa.schema([self.schema.field(name) for name in names])
         table = pa.concat_tables(parts) if parts else chosen.empty_table()
         if np.all(order == np.arange(order.size)):
             return table
         places = np.empty(order.size, np.int64)
         places[order] = np.arange(order.size)
-        return table.take(pa.array(places))
+        return table.take(row_numbers(places))
 
     def blocks(self, names: Sequence[str]) -> Iterator[tuple[slice, pa.Table]]:
         """All rows in the file's order, some at a time: which of the file's, from 0, and a table.

@@ -117,7 +117,8 @@ def _memory(found: Estimate) -> str:
 
 
 def _costs(phase: Phase) -> str:
-    return f"{phase.bytes / 1e6:,.0f} MB, {phase.rounds:,.0f} rounds"
+    # What lies ahead at a tree's end may make a difference of two trainings less than nothing.
+    return f"{max(0.0, phase.bytes) / 1e6:,.0f} MB, {phase.rounds:,.0f} rounds"
 
 
 def _cells(phase: Phase) -> tuple[str, ...]:

@@ -33,12 +33,13 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate --trees 20
 
-# Two at a time: pip downloads while cargo compiles. The Python tests have the cores to themselves.
+# Two at a time: pip installs and mypy reads while cargo compiles, which lets in one at a time.
+# The Python tests have the cores to themselves.
 test:
 	$(MAKE) --jobs=2 --output-sync=target checks
 	$(MAKE) python-test
 
-checks: rust-test $(VENV)/.developer lint
+checks: rust-test python-lint $(VENV)/.developer rust-lint
 
 lint: rust-lint python-lint
 
@@ -47,7 +48,7 @@ rust-lint: $(VENV)/.created
 	cargo fmt --check
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings
 
-python-lint: $(VENV)/.developer
+python-lint: $(VENV)/.dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -95,8 +96,17 @@ $(VENV)/.installed: $(VENV)/.created $(BUILD_INPUTS)
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[oracle,report]"
 	@touch $@
 
-$(VENV)/.developer: $(VENV)/.created $(BUILD_INPUTS)
-	$(BIN)/python -m pip install --quiet --no-compile --editable ".[dev]"
+# All that the package needs, with every extra, before the package itself: while cargo is at work.
+$(VENV)/.dependencies: $(VENV)/.created pyproject.toml
+	@$(BIN)/python -c 'import tomllib; of = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		needed = of["dependencies"] + sum(of["optional-dependencies"].values(), []); \
+		print(*(one for one in needed if not one.startswith("securexgb[")), sep="\n")' > $@.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement $@.txt
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.dependencies $(BUILD_INPUTS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --no-deps \
+		--no-build-isolation --editable .
 	@touch $(VENV)/.installed $@
 
 clean:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 
@@ -19,12 +18,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests of processes spend much of their time waiting."""
     return len(os.sched_getaffinity(0)) + 1
-
-
-def pytest_collection_finish() -> None:
-    """What thousands of tests are made of stays: the collector need not walk through it again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(params=["plaintext", "shared"])

@@ -140,7 +140,8 @@ if __name__ == "__main__":
         at_address.bind(f"\0{sys.argv[2]}")
         at_address.listen(16)
         by_tests = socket.socket(fileno=int(sys.argv[1]))
-        gc.freeze()  # so that a child's collector does not make copies of all these pages
+        # A child's collector would make copies of all these pages.
+        gc.freeze()
         by_tests.sendall(b"ready")
         serve(by_tests, at_address)
     if "tests/relayed" in os.environ.get("PYTHONPATH", "") and not is_pageless():

@@ -43,8 +43,8 @@ checks: rust-test python-lint $(VENV)/.developer rust-lint
 
 lint: rust-lint python-lint
 
-# In the profile of the wheel, so that what all of them need is compiled once; after the wheel,
-# which keeps one core busy for longer than cargo lets anything else in.
+# In the profile of the wheel, so that what all of them need is compiled once; after the wheel, since
+# cargo lets in one at a time and mypy needs none of it.
 rust-lint: $(VENV)/.developer
 	cargo fmt --check
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings

@@ -39,9 +39,9 @@ test:
 	$(MAKE) --jobs=2 --output-sync=target checks
 	$(MAKE) python-test
 
-checks: rust-test python-lint $(VENV)/.developer rust-lint
+checks: rust-test lint
 
-lint: rust-lint python-lint
+lint: python-lint rust-lint
 
 # In the profile of the wheel, so that what all of them need is compiled once; after the wheel, since
 # cargo lets in one at a time and mypy needs none of it.

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from growth import model
 from inputs import Data
-from measure import sides_of
+from measure import sides_of, trees_of
 from quickest import quickest
 
 from securexgb import _kernels
@@ -83,9 +83,9 @@ def by_step(sides: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def online(sides: list[dict[str, Any]]) -> dict[str, float]:
     """The mean of all trees as the parties count them, whatever the steps say."""
-    sent = sum(fmean(tree["online_bytes"] for tree in side["trees"]) for side in sides)
-    rounds = fmean(tree["rounds"] for side in sides for tree in side["trees"])
-    return {"rounds": rounds, "megabytes": sent / 1e6}
+    counted = {"rounds": "rounds", "megabytes": "online_megabytes"}
+    trees = trees_of(sides)
+    return {name: fmean(tree[key] for tree in trees) for name, key in counted.items()}
 
 
 def least(work: works.Work, data: Data, transfers: float, megabytes: float) -> dict[str, float]:
@@ -122,8 +122,7 @@ def line(work: works.Work) -> dict[str, Any]:
     sent = sum(side["megabytes"] for side in sides)
     shape = {"work": work.name, "trees": work.trees, "splits": work.params.splits}
     found = {"threads": dict(sorted(threads.items())), "steps": by_step(sides)}
-    found["online"] = online(sides)
-    more = {"transfers": transfers, "megabytes": sent}
+    more = {"online": online(sides), "transfers": transfers, "megabytes": sent}
     return shape | found | more | {"least": least(work, data, transfers, sent)}
 
 

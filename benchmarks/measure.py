@@ -89,8 +89,7 @@ def sides_of(
 
 def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> dict[str, Any]:
     """One line from what both parties said."""
-    pairs = zip(sides[0]["trees"], sides[1]["trees"], strict=True)
-    trees = [_joined(label, feature) for label, feature in pairs]
+    trees = trees_of(sides)
     setup = _joined(sides[0]["setup"], sides[1]["setup"])
     middle = {key: median(tree[key] for tree in trees) for key in trees[0]}
     peaks: dict[str, float] = {
@@ -116,6 +115,12 @@ def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> d
     if "prediction" in sides[0]:
         line["prediction"] = _joined(sides[0]["prediction"], sides[1]["prediction"])
     return line
+
+
+def trees_of(sides: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Both parties' expenses for each tree."""
+    pairs = zip(sides[0]["trees"], sides[1]["trees"], strict=True)
+    return [_joined(label, feature) for label, feature in pairs]
 
 
 def _joined(label: dict[str, float], feature: dict[str, float]) -> dict[str, float]:

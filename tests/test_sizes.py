@@ -20,7 +20,7 @@ LARGER_FILES = {"securexgb/_kernels.pyi": 643}  # one extension module has one s
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 74_000
+LINES = 73_940
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
 says by how much; what moves or mends lowers it. Serving: 6,000. Kernels for a row on request, with
 their tests, and routes without a framework: 300. Shards: 3,600. What serving lacked: 700. Going on
@@ -30,7 +30,7 @@ marks: 400. Hidden models from the root down: 600. Rows on request without what 
 all, and memory that stays: 50. Leaf values by sums: 1,020, of which half in the kernels, with their
 tests. Levels of transforms in floating point, and W made by both at once: 200.
 W of g and of h by one transform modulo one prime,
-and key switches of one digit: 300."""
+and key switches of one digit: 300. Columns of Arrow without pandas: 40."""
 MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
     "securexgb/cli/job.py new",

@@ -2,5 +2,7 @@
 
 import sys
 
-for name in ("matplotlib", "jinja2"):
+HIDDEN = ("matplotlib", "jinja2")
+
+for name in HIDDEN:
     sys.modules[name] = None  # type: ignore[assignment]

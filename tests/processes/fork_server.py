@@ -22,10 +22,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import sitecustomize  # that of tests/pageless, under which this process runs
+
 from securexgb.cli.app import COMMANDS, main
 
-PAGES = ("matplotlib", "jinja2")
-"""What tests/pageless hides, from this process as well."""
+PAGELESS = str(Path(sitecustomize.__file__).parent)
 
 
 def serve(asked: socket.socket, listening: socket.socket) -> None:
@@ -93,7 +94,11 @@ def keep(caller: socket.socket) -> None:
     child = os.fork()
     if child == 0:
         caller.close()
-        return become(text, files)
+        become(text, files)
+        if PAGELESS not in os.environ["PYTHONPATH"]:
+            for name in sitecustomize.HIDDEN:
+                sys.modules.pop(name)
+        return
     for file in files:
         os.close(file)
     caller.sendall(str(child).encode())
@@ -119,11 +124,6 @@ def become(text: bytes, files: list[int]) -> None:
     sys.argv = given["arguments"]
 
 
-def is_pageless() -> bool:
-    """Whether the process that was asked for is to have no pages."""
-    return "tests/pageless" in os.environ["PYTHONPATH"]
-
-
 def run() -> None:
     """The command, or the script that the first argument names."""
     script = Path(sys.argv[0])
@@ -144,7 +144,4 @@ if __name__ == "__main__":
         gc.freeze()
         by_tests.sendall(b"ready")
         serve(by_tests, at_address)
-    if "tests/relayed" in os.environ.get("PYTHONPATH", "") and not is_pageless():
-        for name in PAGES:
-            sys.modules.pop(name, None)
     run()

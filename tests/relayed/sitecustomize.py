@@ -9,6 +9,7 @@ Any other Python goes on by itself.
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -55,6 +56,6 @@ def _relay(arguments: list[str]) -> int:
 if _ADDRESS in os.environ:
     if found := _asked():
         os._exit(_relay(found))
-    if any(place.endswith("pageless") for place in sys.path):
-        for name in ("matplotlib", "jinja2"):
-            sys.modules[name] = None  # type: ignore[assignment]
+    for place in sys.path:
+        if place.endswith("pageless"):  # there is but one module of this name
+            runpy.run_path(f"{place}/sitecustomize.py")

@@ -24,8 +24,8 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo benchmarks test checks thorough lint rust-lint python-lint rust-test python-test wheel \
-	proto clean
+.PHONY: demo benchmarks test thorough lint kernels rust-lint python-lint rust-test python-test \
+	wheel proto clean
 
 # Tests start hundreds of processes, which would all compile the package's modules.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,18 +33,18 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate --trees 20
 
-# Two at a time: pip installs and mypy reads while cargo compiles, which lets in one at a time.
-# The Python tests have the cores to themselves.
+# Two at a time: cargo builds the package while pip installs what it needs and mypy reads; then cargo
+# checks the kernels beside the Python tests, which leave a core idle now and then.
 test:
-	$(MAKE) --jobs=2 --output-sync=target checks
-	$(MAKE) python-test
+	$(MAKE) --jobs=2 --output-sync=target $(VENV)/.developer python-lint
+	$(MAKE) --jobs=2 python-test kernels
 
-checks: rust-test lint
+kernels: rust-lint rust-test
 
 lint: python-lint rust-lint
 
-# In the profile of the wheel, so that what all of them need is compiled once; after the wheel, since
-# cargo lets in one at a time and mypy needs none of it.
+# In the profile of the wheel, so that what all of them need is compiled once; cargo lets in one at a
+# time.
 rust-lint: $(VENV)/.developer
 	cargo fmt --check
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings
@@ -97,7 +97,7 @@ $(VENV)/.installed: $(VENV)/.created $(BUILD_INPUTS)
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[oracle,report]"
 	@touch $@
 
-# All that the package needs, with every extra, before the package itself: while cargo is at work.
+# All that the package needs, with every extra; the package itself is built meanwhile.
 $(VENV)/.dependencies: $(VENV)/.created pyproject.toml
 	@$(BIN)/python -c 'import tomllib; of = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 		needed = of["dependencies"] + sum(of["optional-dependencies"].values(), []); \
@@ -105,9 +105,15 @@ $(VENV)/.dependencies: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --requirement $@.txt
 	@touch $@
 
-$(VENV)/.developer: $(VENV)/.dependencies $(BUILD_INPUTS)
+$(VENV)/.package: $(VENV)/.created $(BUILD_INPUTS)
+	@$(BIN)/python -c 'import tomllib; of = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*of["build-system"]["requires"], sep="\n")' > $@.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement $@.txt
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --no-deps \
 		--no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.dependencies $(VENV)/.package
 	@touch $(VENV)/.installed $@
 
 clean:

@@ -362,7 +362,7 @@ def test_heads_and_pairs_of_shards_cost_what_is_predicted(splits: Any) -> None:
         source = pairs[number][0].source
         assert isinstance(source, Told)
         assert 0 < 64 * source.words <= params.n_estimators * moved
-    expected = sum(tree_parts(params, layout, 5, labels, DEALT, 0).values(), Cost())
+    expected = sum(tree_parts(params, layout, 5, tuple(labels), DEALT, 0).values(), Cost())
     was, now = before[0], after[0]
     assert now[0] - was[0] == expected.rounds + 2  # the two empty messages above
     assert now[1] - was[1] == 8 * expected.label_words

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from securexgb.jobs.data.arrow import reals, row_numbers
+from securexgb.jobs.data.arrow import reals, row_numbers, texts
 
 COLUMNS = {
     "float": pa.chunked_array([pa.array([1.5, None, math.nan]), pa.array([-0.0, math.inf])]),
@@ -41,17 +41,22 @@ def test_rows_are_taken_by_their_numbers(rows):
         assert row_numbers(given).to_pylist() == rows
 
 
+@pytest.mark.parametrize("given", [[], [""], ["", "NA", "Zürich"]])
+def test_texts_are_as_given(given):
+    assert texts(given).equals(pa.array(given, pa.string()))
+
+
 def test_files_are_read_without_pandas(tmp_path):
     pytest.importorskip("pandas")
     path = tmp_path / "rows.csv"
-    path.write_text("id,a,b\n1,0.5,\n2,,7\n")
+    path.write_text("id,a,b,kind\n1,0.5,,new\n2,,7,\n")
     program = (
         "import sys; from pathlib import Path\n"
         "from securexgb.jobs.data.arrow import reals, row_numbers\n"
         "from securexgb.jobs.data.tables import read_table\n"
         "import numpy as np\n"
         "table = read_table(Path(sys.argv[1]), 'bank').take(row_numbers(np.array([1, 0])))\n"
-        "assert reals(table['b'])[0] == 7\n"
+        "assert reals(table['b'])[0] == 7 and table['kind'].to_pylist() == [None, 'new']\n"
         "print('pandas' in sys.modules)"
     )
     command = [sys.executable, "-c", program, path]

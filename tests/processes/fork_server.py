@@ -22,9 +22,15 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import sitecustomize  # that of tests/pageless, under which this process runs
 
+from securexgb.boost.params import TrainingParams
 from securexgb.cli.app import COMMANDS, main
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import Ways, split_columns, train_alone
+from securexgb.offline.method import Method
+from securexgb.terms.toml import TomlFile, comments
 
 PAGELESS = str(Path(sitecustomize.__file__).parent)
 
@@ -133,9 +139,28 @@ def run() -> None:
     runpy.run_path(str(script), run_name="__main__")
 
 
+def read_settings(of: type[TomlFile] = TomlFile) -> None:
+    """What settings may be, and what is said of them: otherwise each child would find it out."""
+    for one in of.__subclasses__():
+        one.model_rebuild()
+        comments(one)
+        read_settings(one)
+
+
+def train_once() -> None:
+    """A training of both parties here, for the tables and costs that a process makes once."""
+    values = np.random.default_rng(0).normal(size=(64, 4))
+    rows = Rows(values, tuple("abcd"), labels=(values[:, 0] > 0).astype(np.float64))
+    params = TrainingParams(n_estimators=2, max_depth=3)
+    ways = Ways(Method.chosen("hybrid", "two-party", None))
+    train_alone(params, rows, split_columns(4, None), 0, ways=ways)
+
+
 if __name__ == "__main__":
     for name in COMMANDS:
         import_module(f"securexgb.cli.{name}")
+    read_settings()
+    train_once()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as at_address:
         at_address.bind(f"\0{sys.argv[2]}")
         at_address.listen(16)

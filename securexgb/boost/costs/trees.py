@@ -6,8 +6,10 @@ from one direction to the other, and oblivious transfers alike; their sum is the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
 
 from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
@@ -47,7 +49,7 @@ def round_cost(
     correlations, as ``prices`` are, 0 where it is a dealer. ``evaluation_rows``: go to leaves, too.
     """
     rows = row_parts(params, layout, label_splits, noise_bits, layout.rows, evaluation_rows)
-    trees = tree_parts(params, layout, used, label_splits, prices, noise_bits)
+    trees = tree_parts(params, layout, used, tuple(label_splits), prices, noise_bits)
     return sum((*rows.values(), *trees.values()), Cost())
 
 
@@ -92,14 +94,15 @@ def row_parts(
     return parts
 
 
+@lru_cache(maxsize=16)
 def tree_parts(
     params: TrainingParams,
     layout: Layout,
     used: int,
-    label_splits: Sequence[int],
+    label_splits: tuple[int, ...],
     prices: Prices,
     noise_bits: int,
-) -> dict[str, Cost]:
+) -> Mapping[str, Cost]:
     """What the side of the trees takes of a round (``boost.grower``), whatever the rows, by what it
     is for."""
     numbers, depth = layout.numbers(params), len(label_splits)
@@ -137,7 +140,7 @@ def tree_parts(
         parts[SPLITS] += opening
     if params.opens_importance:
         parts[SPLITS] += amounts_cost(used, outputs * ((1 << depth) - 1))
-    return parts
+    return MappingProxyType(parts)
 
 
 def taken_by_trees(
@@ -145,14 +148,14 @@ def taken_by_trees(
 ) -> tuple[Budget, Budget]:
     """Correlations of ``tree_parts``, known before: of histograms; of finding splits and leaves,
     which are most of what a tree takes, and do not depend on noise. Owners do not matter."""
-    used, owned = sampled_count(params, layout), [0] * params.max_depth
+    used, owned = sampled_count(params, layout), (0,) * params.max_depth
     parts = tree_parts(params, layout, used, owned, prices, noise_bits)
     return parts[HISTOGRAMS].correlations, parts[SPLITS].correlations
 
 
-def halved_splits(params: TrainingParams) -> list[int]:
+def halved_splits(params: TrainingParams) -> tuple[int, ...]:
     """Of each level the label party's, if the parties own as many as each other."""
-    return [(objective_of(params).outputs << level) // 2 for level in range(params.max_depth)]
+    return tuple((objective_of(params).outputs << level) // 2 for level in range(params.max_depth))
 
 
 def _kept_cost(

@@ -1,4 +1,4 @@
-"""NumPy's arrays as Arrow's, and the other way round.
+"""Arrays of NumPy and Python as Arrow's, and the other way round.
 
 Arrow's own ways of doing it import pandas first, wherever that is installed: half a second and
 tens of megabytes of a process that has no use for it.
@@ -7,6 +7,7 @@ tens of megabytes of a process that has no use for it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ def row_numbers(rows: NDArray[np.int64]) -> pa.Array:
     """Row numbers (n,), for Arrow to take those rows; without a copy where they are contiguous."""
     own = np.ascontiguousarray(rows, np.int64)
     return pa.Array.from_buffers(pa.int64(), own.size, [None, pa.py_buffer(own)])
+
+
+def texts(values: Sequence[str]) -> pa.Array:
+    """These texts (n,)."""
+    encoded = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    parts = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), parts)
 
 
 def reals(column: pa.ChunkedArray) -> Reals:

@@ -14,12 +14,14 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.kind import BLOCK
 from securexgb.jobs.local import join_parties, run_both
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
 
 _SAMPLE_ROWS = 4096
+"""Most that are gone through."""
 _WAIT_SECONDS = 60.0
 
 
@@ -40,15 +42,16 @@ def taken_by_rows(
 def gradients_cost(params: TrainingParams, layout: Layout, rows: int) -> Cost:
     """Cost of so many rows' gradients, in the numbers of the whole job: of a sample of whole words,
     times as many; rounds by block."""
-    numbers = layout.numbers(params)
+    numbers, whole = layout.numbers(params), -(-rows // BLOCK) * BLOCK
+    sample = min(max(whole, BLOCK), _SAMPLE_ROWS)
 
     def count(party: Party, _: None) -> tuple[int, int, Budget]:
         counting = CountingSource(party.source)
         party.source = counting
         rounds, sent = party.rounds, party.channel.traffic.bytes_sent
-        objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
-        targets = Shared.zeros(*objective.targets_shape(_SAMPLE_ROWS))
-        margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
+        objective, zeros = objective_of(params), Shared.zeros(sample)
+        targets = Shared.zeros(*objective.targets_shape(sample))
+        margins = Shared.zeros(objective.outputs, sample)
         labels = Labels(targets, zeros if layout.weights else None)
         gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
         words = (party.channel.traffic.bytes_sent - sent) // 8
@@ -56,7 +59,7 @@ def gradients_cost(params: TrainingParams, layout: Layout, rows: int) -> Cost:
 
     parties = join_parties(memory_pair(_WAIT_SECONDS), seed=0)
     (rounds, mine, used), (_, theirs, _) = run_both(count, parties, [None, None])
-    times = -(-rows // 64) * 64 / _SAMPLE_ROWS
+    times = whole / sample
     kinds = {kind: round(times * number) for kind, number in used.counts.items()}
     rounds *= len(list(blocks(rows, sending_block(rows))))
     return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))

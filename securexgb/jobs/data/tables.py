@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.data.arrow import texts
 from securexgb.storage.trouble import refuse_machine
 from securexgb.terms.party import MISSING
 
@@ -170,6 +172,12 @@ def _has_decimal_comma(name: str, column: pa.ChunkedArray, ways: CsvWays) -> boo
     return len(known) > 0 and DECIMAL_COMMA.fullmatch(known[0].as_py()) is not None
 
 
+_READ = deque[Any](maxlen=16)
+"""What was read last. pyarrow reads ahead on a thread that may hold a source a moment longer than
+the reading takes, and whoever lets go of it last needs the interpreter: where that ends at this
+moment, such a thread would abort the process. So it is never the last."""
+
+
 def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table:
     """Types are inferred, but that of the ids, which is text without nulls.
 
@@ -186,11 +194,13 @@ def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table
     parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator)
     with pa.input_stream(str(path), compression="detect") as stream:
         source = pa.PythonFile(_WholeBreaks(stream), mode="r")
+        _READ.append(source)
         table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
+    nothing = pa.nulls(1, pa.string())[0]
     for place, column in enumerate(table.columns):
         if table.field(place).name not in as_text and pa.types.is_string(column.type):
-            is_null = pa.compute.is_in(column, value_set=pa.array(missing, pa.string()))
-            known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
+            is_null = pa.compute.is_in(column, value_set=texts(missing))
+            known = pa.compute.if_else(is_null, nothing, column)
             table = table.set_column(place, table.field(place), known)
     return table
 

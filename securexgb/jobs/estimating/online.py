@@ -78,7 +78,7 @@ def tree_costs(job: Job, round_words: int = 0, *, is_first: bool = False) -> dic
     prices = prices_of(job, round_words)
     parts = dict[str, Cost]()
     if job.has_trees:
-        parts = {"stopping": _STOP} | tree_parts(params, layout, used, owned, prices, noise_bits)
+        parts = {"stopping": _STOP, **tree_parts(params, layout, used, owned, prices, noise_bits)}
     if job.has_rows:
         for name, cost in row_parts(params, layout, owned, noise_bits, rows, more).items():
             parts[name] = parts.get(name, Cost()) + cost

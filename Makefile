@@ -24,7 +24,7 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo benchmarks test thorough lint kernels rust-lint python-lint rust-test python-test \
+.PHONY: demo benchmarks test thorough lint compiled kernels rust-lint python-lint rust-test python-test \
 	wheel proto clean
 
 # Tests start hundreds of processes, which would all compile the package's modules.
@@ -36,8 +36,14 @@ demo: $(VENV)/.installed
 # Two at a time: cargo builds the package while pip installs what it needs and mypy reads; then cargo
 # checks the kernels beside the Python tests, which leave a core idle now and then.
 test:
-	$(MAKE) --jobs=2 --output-sync=target $(VENV)/.developer python-lint
+	$(MAKE) --jobs=2 --output-sync=target $(VENV)/.developer python-lint compiled
 	$(MAKE) --jobs=2 python-test kernels
+
+# What Python compiles once it imports it: all processes of the tests would do so at the same time.
+compiled: $(VENV)/.dependencies
+	$(BIN)/python -m compileall -q securexgb benchmarks
+	$(BIN)/python -c 'import distributed, grpc, hypothesis.extra.numpy, matplotlib.pyplot, pandas, \
+		pyarrow.parquet, scipy.stats, sklearn.utils.estimator_checks, xgboost'
 
 kernels: rust-lint rust-test
 

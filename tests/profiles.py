@@ -36,5 +36,5 @@ def examples(usual: int) -> int:
 
 
 def moments(usual: int, thorough: int) -> int:
-    """At how many moments something is killed, cut or filled."""
+    """At how many moments something is killed, cut or filled, or so many cases of a kind."""
     return thorough if is_thorough() else usual

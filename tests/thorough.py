@@ -47,6 +47,7 @@ PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "
 VALUES = (
     "tests/arith",
     "tests/mpc",
+    "tests/costs",
     "tests/kernels",
     "tests/boost",
     "tests/he",

@@ -17,7 +17,7 @@ from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.testing.harness import insecure_parties, run_both, run_parties
-from tests.mpc.kit import Recording, assert_uniform, recorded
+from tests.mpc.kit import ENOUGH, Recording, assert_uniform, recorded
 
 COIN = b"\7" * 32
 LIMITS = Limits(min_common=1, max_keys=1 << 20)
@@ -308,7 +308,7 @@ def test_messages_are_uniform_but_for_the_matches() -> None:
     label, feature = transcript(keys(range(15_000)), keys(range(14_000, 30_000)))
     for end in (label, feature):
         for tag, payload in end.sent:
-            if len(payload) > 256 * 20 and "hashes" not in tag and "reply" not in tag:
+            if len(payload) > ENOUGH and "hashes" not in tag and "reply" not in tag:
                 assert_uniform(payload)
     assert any("encoding" in tag for tag, _ in label.sent)
     (answer,) = (payload for tag, payload in label.sent if "answer" in tag)

@@ -19,8 +19,11 @@ from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.testing.harness import Backend, insecure_parties, join_parties, run_both
+from tests.profiles import moments
 from tests.recorded import RecordedChannel
 
+ENOUGH = 256 * moments(8, 20)
+"""Bytes whose distribution is looked at, at least: so many of each value are expected."""
 Pair = tuple[Any, Any]
 Integers = NDArray[np.int64]
 
@@ -121,7 +124,7 @@ def recorded(
 
 def assert_uniform(payload: bytes) -> None:
     """Chi-square over bytes: 255 degrees of freedom, within 5 standard deviations."""
-    assert len(payload) >= 256 * 20
+    assert len(payload) >= ENOUGH
     counts = np.bincount(np.frombuffer(payload, np.uint8), minlength=256)
     expected = len(payload) / 256
     chi_square = float(((counts - expected) ** 2 / expected).sum())

@@ -17,9 +17,8 @@ from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.costs.examples import EXAMPLES, prepare
-from tests.mpc.kit import assert_uniform, recorded
+from tests.mpc.kit import ENOUGH, assert_uniform, recorded
 
-ENOUGH = 256 * 20
 APART = ("align.", "hybrid.")
 UNIFORM = [name for name in EXAMPLES if "._open" not in name and not name.startswith(APART)]
 """Ciphertexts are residues modulo primes, not whole words: tests/hybrid and

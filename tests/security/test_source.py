@@ -106,8 +106,14 @@ def imports(tree: ast.Module) -> set[str]:
     return found
 
 
+@cache
+def called() -> dict[str, frozenset[str]]:
+    """What methods each file calls."""
+    return {path: frozenset(methods(tree)) for path, tree in files().items()}
+
+
 def callers(method: str) -> set[str]:
-    return {path for path, tree in files().items() if method in methods(tree)}
+    return {path for path, found in called().items() if method in found}
 
 
 def test_shares_are_sent_by_few_files() -> None:

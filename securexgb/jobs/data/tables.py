@@ -173,9 +173,10 @@ def _has_decimal_comma(name: str, column: pa.ChunkedArray, ways: CsvWays) -> boo
 
 
 _READ = deque[Any](maxlen=16)
-"""What was read last. pyarrow reads ahead on a thread that may hold a source a moment longer than
-the reading takes, and whoever lets go of it last needs the interpreter: where that ends at this
-moment, such a thread would abort the process. So it is never the last."""
+"""What was read last, so that no other thread is the last to let go of it. pyarrow reads ahead on
+one, which may hold a source a moment longer than the reading takes, and needs the interpreter to
+let go of it: where that ends just then, the process aborts (seen twice in some hundred ends right
+after the reading, on a busy machine; that this was the cause is inferred)."""
 
 
 def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table:

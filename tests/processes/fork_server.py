@@ -152,8 +152,7 @@ def train_once() -> None:
     values = np.random.default_rng(0).normal(size=(64, 4))
     rows = Rows(values, tuple("abcd"), labels=(values[:, 0] > 0).astype(np.float64))
     params = TrainingParams(n_estimators=2, max_depth=3)
-    ways = Ways(Method.chosen("hybrid", "two-party", None))
-    train_alone(params, rows, split_columns(4, None), 0, ways=ways)
+    train_alone(params, rows, split_columns(4, None), 0, ways=Ways(Method()))
 
 
 if __name__ == "__main__":

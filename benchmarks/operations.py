@@ -32,6 +32,7 @@ from securexgb.boost.executor import LocalExecutor
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS
 from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.jobs.local import close_parties
 from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import register
@@ -123,7 +124,7 @@ def protocol(name: str, source: str, count: int) -> dict[str, Any]:
     try:
         label, feature = run_both(measure, parties, [None, None])
     finally:
-        _close(parties)
+        close_parties(parties)
     unit, elements = UNITS.get(name, ("elements", count))
     seconds = max(label["seconds"], feature["seconds"])
     return {
@@ -185,16 +186,8 @@ def _drawn(kind: Kind[Any], count: int) -> tuple[float, float]:
     try:
         label, feature = run_both(measure, parties, [None, None])
     finally:
-        _close(parties)
+        close_parties(parties)
     return max(label[0], feature[0]), label[1] + feature[1]
-
-
-def _close(parties: tuple[Party, Party]) -> None:
-    """End what runs ahead, the link first."""
-    for party in parties:
-        party.channel.close()
-    for party in parties:
-        party.source.close()
 
 
 def kernels(count: int) -> Iterator[dict[str, Any]]:

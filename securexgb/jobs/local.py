@@ -68,6 +68,15 @@ def _source(
     return TwoPartySource(rank, channel, own.derive("offline"), products)
 
 
+def close_parties(parties: Sequence[Party]) -> None:
+    """End what still works for them, ``run_both`` being over: channels first, since no source then
+    waits for the other side. A thread in a kernel while the interpreter goes would abort it."""
+    for party in parties:
+        party.channel.close()
+    for party in parties:
+        party.source.close()
+
+
 def run_both(
     program: Callable[[Party, Given], Result], parties: Sequence[Party], inputs: Sequence[Given]
 ) -> list[Result]:

@@ -34,7 +34,7 @@ from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.data.whole_rows import TrainingRows
 from securexgb.jobs.job import TrainingJob
-from securexgb.jobs.local import join_parties, run_both
+from securexgb.jobs.local import close_parties, join_parties, run_both
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
@@ -152,13 +152,12 @@ def simulate_parties(
     ``workers``: that the program asks; they are closed.
     """
     parties = join_parties(memory_pair(_WAIT_SECONDS), seed, method)
-    started = perf_counter()
-    results = run_both(program, parties, inputs)
-    seconds = perf_counter() - started
-    for party in parties:
-        party.channel.close()
-    for party in parties:
-        party.source.close()
+    try:
+        started = perf_counter()
+        results = run_both(program, parties, inputs)
+        seconds = perf_counter() - started
+    finally:
+        close_parties(parties)
     pairs, slowest = [parties], list[SlowestShard]()
     if workers is not None:
         workers.close()

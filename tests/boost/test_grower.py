@@ -340,6 +340,8 @@ def test_every_source_of_products_grows_the_same_tree(
         paillier(party)
     for parties in (insecure_parties(0), parties_with_pads(0), with_paillier):
         halves = run_both(lambda party, _: case.program(party), parties, [None, None])
+        for party in parties:
+            party.channel.close()
         assert combined(halves, case.label_columns).same_as(expected)
 
 

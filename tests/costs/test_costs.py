@@ -13,6 +13,7 @@ from securexgb.boost.splits import split
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.triples import Triples
+from securexgb.jobs.local import close_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY, Cost
 from securexgb.offline.method import Method
@@ -64,9 +65,7 @@ def test_measured_equals_declared(
 
     parties = join_parties((ends[0], ends[1]), seed, "shared", 60.0, method)
     label, feature = run_both(measure, parties, sides)
-    for party in parties:
-        party.channel.close()
-        party.source.close()
+    close_parties(parties)
     for declared in (label[3], feature[3]):
         assert (label[0], feature[0]) == (declared.rounds, declared.rounds)
         assert (label[1], feature[1]) == (8 * declared.label_words, 8 * declared.feature_words)

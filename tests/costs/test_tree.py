@@ -17,6 +17,7 @@ from securexgb.channel.memory import memory_pair
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.prices import DEALT
 from securexgb.correlations.transfers import Transfers
+from securexgb.jobs.local import close_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.offline.method import Method
@@ -123,6 +124,7 @@ def compare(case: Case, outputs: list[Case], source: str) -> None:
     parties = join_parties((ends[0], ends[1]), 0, "shared", 60.0, SOURCES[source])
     prices = parties[0].source.prices
     label, feature = run_both(program, parties, [None, None])
+    close_parties(parties)
     noise_bits = label[4]
     assert (noise_bits > 0) == (source != "dealer")
     assert prices.cheap_triples == (source != "two parties")

@@ -11,6 +11,7 @@ import pytest
 
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, ProtocolDesync, SecureXGBError, UsageError
+from securexgb.jobs.local import close_parties
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_bits
 from securexgb.mpc.multiply import multiply
@@ -67,9 +68,7 @@ def _run(
     channels = Recording(first), Recording(second)
     parties = join_parties(channels, seed, "shared", 10.0, method)
     results = run_both(program, parties, INPUTS)
-    for party in parties:
-        party.channel.close()
-        party.source.close()
+    close_parties(parties)
     return results, channels, parties
 
 

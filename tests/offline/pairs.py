@@ -30,8 +30,14 @@ def both(ends: tuple[End, End], step: Callable[[int, End], Result]) -> tuple[Res
         return step(0, ends[0]), other.result()
 
 
-def channels() -> tuple[Channel, Channel]:
-    return memory_pair(timeout_seconds=10)
+OPEN: list[Channel] = []
+"""Of the test that runs; conftest closes them, which ends what sources make ahead."""
+
+
+def channels(timeout_seconds: float = 10) -> tuple[Channel, Channel]:
+    ends = memory_pair(timeout_seconds)
+    OPEN.extend(ends)
+    return ends
 
 
 class SlowProducts:

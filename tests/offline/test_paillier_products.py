@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.local import close_parties
 from securexgb.jobs.training import train
 from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
@@ -181,6 +182,7 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
         parties,
         data,
     )
+    close_parties(parties)
     assert same_model(halves, train_both(params, data))
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from securexgb.boost.params import TrainingParams
-from securexgb.channel.channel import MESSAGE_BYTES
-from securexgb.channel.memory import MemoryChannel, memory_pair
+from securexgb.channel.channel import MESSAGE_BYTES, Channel
 from securexgb.correlations.kind import Pieces, Words
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.local import close_parties
 from securexgb.jobs.training import train
 from securexgb.offline.ahead import joined
 from securexgb.offline.matrix_products import BfvMatrixProducts
@@ -26,7 +26,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import bucket_matrix, check
-from tests.offline.pairs import SlowProducts, both, private
+from tests.offline.pairs import SlowProducts, both, channels, private
 
 pytestmark = pytest.mark.timeout(60)
 TILE = 256
@@ -195,27 +195,27 @@ def test_close_wakes_a_waiting_taker_and_ends_the_thread() -> None:
 Pair = tuple[TwoPartySource, TwoPartySource]
 
 
-def connected(seconds: float = 20) -> tuple[tuple[MemoryChannel, MemoryChannel], Pair]:
-    channels = memory_pair(seconds)
+def connected(seconds: float = 20) -> tuple[tuple[Channel, Channel], Pair]:
+    ends = channels(seconds)
 
     def source(rank: int) -> TwoPartySource:
-        lane = channels[rank].stream("products")
+        lane = ends[rank].stream("products")
         made = BfvMatrixProducts(rank, lane, private(rank, 1), 1 << 20)
-        return TwoPartySource(rank, channels[rank], private(rank), ProductsAhead(made))
+        return TwoPartySource(rank, ends[rank], private(rank), ProductsAhead(made))
 
-    return channels, (source(0), source(1))
+    return ends, (source(0), source(1))
 
 
 def test_parties_may_be_far_apart() -> None:
     """One goes on as far as it can before the other begins; what they get fits together."""
-    channels, parties = connected()
+    ends, parties = connected()
     counts = (100, 5000, 64, 20_000)
 
     def step(rank: int, own: TwoPartySource) -> list[TriplePieces]:
         if rank:
-            channels[1].receive("the other one waits", MESSAGE_BYTES)
+            ends[1].receive("the other one waits", MESSAGE_BYTES)
         else:
-            threading.Timer(0.2, channels[0].send, ("the other one waits", b"")).start()
+            threading.Timer(0.2, ends[0].send, ("the other one waits", b"")).start()
         return [own.take(Triples(), count) for count in counts]
 
     for count, one, two in zip(counts, *both(parties, step), strict=True):
@@ -224,12 +224,12 @@ def test_parties_may_be_far_apart() -> None:
 
 @pytest.mark.parametrize("failing", [0, 1])
 def test_the_other_side_s_failure_is_one_here(failing: int) -> None:
-    channels, parties = connected()
+    ends, parties = connected()
 
     def step(rank: int, own: TwoPartySource) -> None:
         own.take(Triples(), 10)
         if rank == failing:
-            channels[rank].close(DataError("a secret"))
+            ends[rank].close(DataError("a secret"))
             own.close()
             return
         with pytest.raises(StoppedByPeer, match="stopped with DataError"):
@@ -257,9 +257,8 @@ def test_a_training_with_production_ahead(he: str, offline: str) -> None:
     assert same_model(halves, train_both(params, data))
     threads = 2 * (1 + (offline == "two-party"))  # of products, and of transfers
     assert threading.active_count() == before + threads
+    close_parties(parties)
     for party in parties:
-        party.channel.close()
-        party.source.close()
         assert party.source.account.seconds > 0
         assert party.source.account.waited_seconds > 0
     assert threading.active_count() == before
@@ -297,7 +296,7 @@ def test_the_first_tree_s_products_are_made_before_they_are_asked_for() -> None:
 
 
 def test_products_do_not_wait_behind_transfers() -> None:
-    channels, parties = connected()
+    ends, parties = connected()
     gate = threading.Event()
 
     def step(rank: int, own: TwoPartySource) -> None:
@@ -311,6 +310,6 @@ def test_products_do_not_wait_behind_transfers() -> None:
 
     both(parties, step)
     gate.set()
-    for channel, own in zip(channels, parties, strict=True):
+    for channel, own in zip(ends, parties, strict=True):
         channel.close()
         own.close()

@@ -20,6 +20,7 @@ from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.local import close_parties
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.local import InsecureLocalSource
@@ -190,6 +191,7 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
         parties,
         data,
     )
+    close_parties(parties)
     assert same_model(halves, train_both(params, data))
     sent = [party.source.account.channel_bytes for party in parties]
     assert sent[0] > 0

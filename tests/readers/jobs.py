@@ -74,5 +74,8 @@ def run(method: str, place: int, change: Callable[[bytes], bytes]) -> int:
     ends = Changing(first, arrivals), Changing(second, arrivals)
     params = PARAMS.decided(can_hide=METHODS[method].can_hide)
     parties = local.join_parties(ends, 0, METHODS[method])
-    local.run_both(train, parties, jobs(params, DATA))
+    try:
+        local.run_both(train, parties, jobs(params, DATA))
+    finally:
+        local.close_parties(parties)
     return arrivals.count

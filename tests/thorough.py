@@ -53,7 +53,7 @@ VALUES = (
     "tests/he",
     "tests/offline",
     "tests/examples",
-    "tests/estimator/test_check_estimator.py",
+    "tests/estimator",
 )
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
           "tests/cluster/test_whole_path.py", "tests/cluster/test_lost_worker.py",

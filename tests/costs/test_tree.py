@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
@@ -25,68 +26,69 @@ from securexgb.testing.harness import join_parties, run_both
 from tests.boost.case import Case
 from tests.boost.cases import random_case
 from tests.boost.outputs import TwoOutputs
-from tests.profiles import moments
+from tests.profiles import is_thorough
 from tests.recorded import RecordedChannel
 
 SOURCES = {"dealer": None, "two parties": Method(), "dealer and pads": Method(offline="dealt")}
-USUAL = list(SOURCES)[: moments(2, 3)]
-"""Pads are between two parties, too: with a dealer they have a few cases, and all in a long run."""
+"""Correlations from a dealer; without a dealer; with pads, whose messages are longer."""
 
 
-@pytest.mark.parametrize("source", USUAL)
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"columns": (0, 3), "max_depth": 1},
-        {"columns": (4, 0), "max_depth": 2, "missing_values": "refused"},
-        {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
-        {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
-        {"columns": (3, 3), "used": [[0, 2], [1, 2], [4, 5]], "max_depth": 2},
-        {"splits": "hidden"},
-        {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
-        {
-            "splits": "hidden",
-            "importance": "gain",
-            "columns": (3, 3),
-            "used": [[0, 2], [1, 2], [4, 5]],
-            "max_depth": 2,
-        },
-        {"splits": "hidden", "importance": "cover", "columns": (3, 3), "used": [0, 2, 5]},
-        {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
-        {"monotone_constraints": (1, 0, -1, 0, 1)},
-        {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
-        {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
-        {"max_delta_step": 0.5, "splits": "hidden", "monotone_constraints": (1, 0, -1, 0, 1)},
-        {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
-        {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
-        {
-            "interaction_constraints": ((0, 1, 2, 3, 4),),
-            "monotone_constraints": (1, 0, -1, 0, 1),
-            "reg_alpha": 1.0,
-            "max_depth": 2,
-        },
-        {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
-    ],
-)
+def spread(settings: list[dict[str, Any]]) -> Any:
+    """All settings with every source in a long run; otherwise each with one, in turn."""
+    each = product(settings, SOURCES) if is_thorough() else zip(settings, cycle(SOURCES))
+    return pytest.mark.parametrize(("settings", "source"), list(each))
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"columns": (0, 3), "max_depth": 1},
+    {"columns": (4, 0), "max_depth": 2, "missing_values": "refused"},
+    {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
+    {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
+    {"columns": (3, 3), "used": [[0, 2], [1, 2], [4, 5]], "max_depth": 2},
+    {"splits": "hidden"},
+    {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
+    {
+        "splits": "hidden",
+        "importance": "gain",
+        "columns": (3, 3),
+        "used": [[0, 2], [1, 2], [4, 5]],
+        "max_depth": 2,
+    },
+    {"splits": "hidden", "importance": "cover", "columns": (3, 3), "used": [0, 2, 5]},
+    {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
+    {"monotone_constraints": (1, 0, -1, 0, 1)},
+    {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
+    {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
+    {"max_delta_step": 0.5, "splits": "hidden", "monotone_constraints": (1, 0, -1, 0, 1)},
+    {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
+    {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
+    {
+        "interaction_constraints": ((0, 1, 2, 3, 4),),
+        "monotone_constraints": (1, 0, -1, 0, 1),
+        "reg_alpha": 1.0,
+        "max_depth": 2,
+    },
+    {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
+]
+
+
+@spread(SETTINGS)
 def test_predicted_equals_measured(settings: dict[str, object], source: str) -> None:
-    """With correlations from a dealer; with pads, whose messages are longer; without a dealer."""
     settings = dict(settings)
     used = np.array(settings.pop("used", []), np.int64)
     case = replace(random_case(1, **settings), used=used)  # type: ignore[arg-type]
     compare(case, [case], source)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize(
-    "settings",
+@spread(
     [
         {"splits": "owner"},
         {"splits": "hidden"},
         {"splits": "hidden", "importance": "gain"},
         {"splits": "hidden", "importance": "cover"},
         {"splits": "hidden", "importance": "weight"},
-    ],
+    ]
 )
 def test_a_round_of_several_trees_costs_what_is_predicted(
     source: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor
+from tests.profiles import is_thorough
 from tests.reference.oracle import binned
 
 SMALL = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
@@ -118,16 +119,16 @@ def test_who_holds_which_column_does_not_matter_to_the_scores(cancer, fitted, co
     )  # ties between equal gains may go to another column
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        {"he": "bfv"},
-        {"he": "paillier"},
-        {"algorithm": "ss"},
-        {"algorithm": "hybrid", "offline": "two-party"},
-    ],
-    ids=["bfv", "paillier", "ss", "two-party"],
-)
+METHODS = {
+    "bfv": {"he": "bfv"},
+    "ss": {"algorithm": "ss"},
+    "two-party": {"algorithm": "hybrid", "offline": "two-party"},
+    **({"paillier": {"he": "paillier"}} if is_thorough() else {}),
+}
+"""Paillier's keys, of full length, take ten seconds; tests of processes have it each time."""
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_method_grows_the_same_trees(few, fitted_to_few, method):
     """On the same quantised gradients: products are exact, whatever scheme makes them."""
     X, y = few

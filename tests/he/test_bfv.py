@@ -39,7 +39,9 @@ def key(number: int) -> Prg:
 def secrets(first: int, count: int) -> Words:
     """The ternary secrets of the stream, (count, 4096), modulo 2^64."""
     words = _kernels.prg_words(SECRETS, first * SHORT, count * SHORT)
-    return np.array([(int(w) * 3 >> 64) - 1 for w in words], object).reshape(count, SHORT)
+    thirds = [-(-(third << 64) // 3) for third in (1, 2)]  # 3 w / 2^64 is 1 from here, and 2
+    ternary = sum((words >= np.uint64(third)).astype(np.uint64) for third in thirds)
+    return (ternary - np.uint64(1)).reshape(count, SHORT)
 
 
 def matrix(columns: int, seed: int = 0, fill: int | None = None) -> Words:
@@ -72,13 +74,12 @@ class Pair:
             messages.append(message)
         return share, self.holder.opened(layout, messages), messages
 
-    def noise(self, of: Words, first: int = 0) -> NDArray[np.object_]:
-        """What the shares are off by."""
+    def noise(self, of: Words, first: int = 0) -> NDArray[np.int64]:
+        """What the shares are off by, modulo 2^kappa."""
         mine, theirs, _ = self.run(of, first)
-        modulus = 1 << self.layout.precision.word_bits
-        exact = secrets(first, self.layout.vectors) @ of.astype(object).T
-        off = mine.astype(object) + theirs.astype(object) - exact
-        return (off + modulus // 2) % modulus - modulus // 2
+        unused = 64 - self.layout.precision.word_bits
+        off = mine + theirs - secrets(first, self.layout.vectors) @ of.T
+        return (off << np.uint64(unused)).view(np.int64) >> unused
 
 
 @pytest.mark.parametrize(("columns", "vectors"), [(1, 16), (5, 8), (300, 8), (70, 128), (130, 16)])

@@ -18,7 +18,7 @@ import numpy as np
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.keys import create_keys
 from securexgb.terms.job import JobTerms
-from tests.processes.forked import PAGELESS, ROOT, Forked, server
+from tests.processes.forked import ROOT, Forked, server
 
 SIDES = {"bank": "label", "bureau": "feature"}
 OTHER = {"bank": "bureau", "bureau": "bank"}
@@ -119,18 +119,18 @@ class Companies:
         return self.start_plain(name, *arguments, "--format", "json", code=code)
 
     def start_plain(self, name: str, *arguments: str, code: str = RUN) -> subprocess.Popen[str]:
-        """A command that has no result to print; forked where it is the program as it is."""
+        """A command that has no result to print; forked where it needs no pages."""
         server()  # who is started first does not wait for it
-        if code == RUN and not self.pages:
-            self.processes.append(Forked(*arguments, folder=self.root / name, PATH="/usr/bin:/bin"))
-            return self.processes[-1]
+        if not self.pages:
+            program = ["securexgb"] if code == RUN else ["-c", code]
+            folder = self.root / name
+            forked = Forked(*program, *arguments, folder=folder, PATH="/usr/bin:/bin")
+            self.processes.append(forked)
+            return forked
         process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             cwd=self.root / name,
-            env={
-                "PYTHONPATH": f"{ROOT}" if self.pages else f"{PAGELESS}:{ROOT}",
-                "PATH": "/usr/bin:/bin",
-            },
+            env={"PYTHONPATH": f"{ROOT}", "PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -21,6 +21,7 @@ import struct
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import sitecustomize  # that of tests/pageless, under which this process runs
@@ -131,7 +132,12 @@ def become(text: bytes, files: list[int]) -> None:
 
 
 def run() -> None:
-    """The command, or the script that the first argument names."""
+    """The command, the code behind ``-c``, or the script that the first argument names."""
+    if sys.argv[0] == "-c":
+        code = sys.argv.pop(1)
+        sys.modules["__main__"] = ModuleType("__main__")
+        exec(code, vars(sys.modules["__main__"]))
+        return
     script = Path(sys.argv[0])
     if script.suffix != ".py":
         sys.exit(main())

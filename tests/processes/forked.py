@@ -31,18 +31,18 @@ SERVER = Path(__file__).parent / "fork_server.py"
 
 
 class Forked(subprocess.Popen[str]):
-    """``securexgb`` with these arguments, without pages; its output goes into pipes, as text."""
+    """``securexgb`` or ``-c`` and what follows, without pages; its output into pipes, as text."""
 
-    def __init__(self, *arguments: str, folder: Path, **environment: str) -> None:
+    def __init__(self, *command: str, folder: Path, **environment: str) -> None:
         self.request = json.dumps(
             {
-                "arguments": ["securexgb", *arguments],
+                "arguments": command,
                 "folder": str(folder),
                 "environment": environment,
             }
         )
         super().__init__(
-            ["securexgb", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -173,7 +173,7 @@ def test_other_terms(with_dealer):
 
 
 def test_other_version(with_dealer):
-    newer = f"import securexgb; securexgb.__version__ = '99.0'; {RUN}"
+    newer = f"from securexgb.federation import session; session.__version__ = '99.0'; {RUN}"
     sides = {
         "bank": with_dealer.start("bank", "train"),
         "bureau": with_dealer.start("bureau", "train", code=newer),

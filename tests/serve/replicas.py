@@ -24,7 +24,7 @@ class Replica:
 
     def __init__(self, folder: Path) -> None:
         self.log = ""
-        self.process = Forked("serve", "--format", "json", folder=folder, **os.environ)
+        self.process = Forked("securexgb", "serve", "--format", "json", folder=folder, **os.environ)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]

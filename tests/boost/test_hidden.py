@@ -37,6 +37,7 @@ from securexgb.testing.harness import Backend
 from tests.boost.cases import random_case
 from tests.boost.data import jobs, same_model, sides, table, train_both
 from tests.mpc.kit import recorded
+from tests.profiles import moments
 
 PARAMS = TrainingParams(n_estimators=4, max_depth=3, max_bin=8, splits="hidden")
 EVERYTHING = replace(
@@ -58,7 +59,7 @@ def grown(seed: int, splits: str, backend: Backend, **settings: Any) -> list[np.
     return [leaves, (halves[0].values + halves[1].values).words]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(moments(8, 20)))
 def test_leaves_and_values_are_those_of_owned_splits(seed: int, backend: Backend) -> None:
     draw = np.random.default_rng(seed)
     settings = {

@@ -38,6 +38,7 @@ from securexgb.testing import run_parties
 from tests.boost.cases import random_case
 from tests.boost.data import jobs, sides, table, train_both
 from tests.mpc.kit import on_both, shared
+from tests.profiles import moments
 from tests.reference.oracle import xgboost_on_bins
 
 PARAMS = TrainingParams(n_estimators=3, max_depth=3, max_bin=8)
@@ -115,7 +116,7 @@ def test_the_bits_of_amounts() -> None:
 
 
 @pytest.mark.parametrize("importance", ["gain", "cover", "weight"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(moments(2, 4)))
 def test_amounts_are_the_same_in_shares(seed: int, importance: str) -> None:
     case = random_case(seed, rows=90, holes=0.1, gamma=0.5, splits="hidden", importance=importance)
     found = []

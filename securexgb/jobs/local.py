@@ -39,8 +39,8 @@ def join_parties(
     that parties keep from run to run; None: ``seed``. ``are_shards``: the two hold a shard of the
     rows of two others, which are their heads.
     """
-    root = _root(seed)
-    kept = root if lasting is None else _root(lasting)
+    seeds = seed, seed if lasting is None else lasting
+    root, kept = (Prg(int(one).to_bytes(16, "little")) for one in seeds)
     parties = []
     for rank, channel in enumerate(channels):
         source = _source(method, rank, channel, root, are_shards=are_shards)
@@ -49,10 +49,6 @@ def join_parties(
             Party(rank, channel, source, own, coins, kept.derive(f"lasting secret {rank}"))
         )
     return parties[0], parties[1]
-
-
-def _root(seed: int) -> Prg:
-    return Prg(int(seed).to_bytes(16, "little"))
 
 
 def _source(
@@ -69,8 +65,8 @@ def _source(
 
 
 def close_parties(parties: Sequence[Party]) -> None:
-    """End what still works for them, ``run_both`` being over: channels first, since no source then
-    waits for the other side. A thread in a kernel while the interpreter goes would abort it."""
+    """End what still works for them, which could abort a process that ends; channels first, since
+    no source then waits for the other side."""
     for party in parties:
         party.channel.close()
     for party in parties:

@@ -158,11 +158,10 @@ def simulate_parties(
         seconds = perf_counter() - started
     finally:
         close_parties(parties)
-    pairs, slowest = [parties], list[SlowestShard]()
-    if workers is not None:
-        workers.close()
-        pairs += workers.pairs
-        slowest += workers.slowest
+        if workers is not None:
+            workers.close()
+    pairs = [parties] if workers is None else [parties, *workers.pairs]
+    slowest = () if workers is None else workers.slowest
     costs = SimulatedCosts.of(pairs, seconds)
     return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs, slowest)
 

@@ -45,9 +45,8 @@ def join_parties(
     for rank, channel in enumerate(channels):
         source = _source(method, rank, channel, root, are_shards=are_shards)
         own, coins = root.derive(f"party {rank}"), root.derive("coins")
-        parties.append(
-            Party(rank, channel, source, own, coins, kept.derive(f"lasting secret {rank}"))
-        )
+        lasts = kept.derive(f"lasting secret {rank}")
+        parties.append(Party(rank, channel, source, own, coins, lasts))
     return parties[0], parties[1]
 
 

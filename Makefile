@@ -51,9 +51,10 @@ lint: python-lint rust-lint
 
 # In the profile of the wheel, so that what all of them need is compiled once; cargo lets in one at a
 # time.
+WITH_PYTHON := PYO3_PYTHON=$(CURDIR)/$(BIN)/python
 rust-lint: $(VENV)/.developer
 	cargo fmt --check
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings
+	$(WITH_PYTHON) cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings
 
 python-lint: $(VENV)/.dependencies
 	$(BIN)/ruff check .
@@ -61,12 +62,12 @@ python-lint: $(VENV)/.dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The dependencies are those of the wheel; the kernels stop at an overflow and at a broken
-# assertion, and are compiled in a seventh of the time. `--lib`: with the documentation's examples,
-# of which there are none, the dependencies would have to be compiled once more.
+# The dependencies are those of the wheel, hence its feature; the kernels stop at an overflow and at
+# a broken assertion, and are compiled in a seventh of the time.
 KERNELS := profile.release.package.securexgb-kernels
-rust-test:
-	cargo test --quiet --locked --release --lib --config $(KERNELS).overflow-checks=true \
+rust-test: $(VENV)/.developer
+	$(WITH_PYTHON) cargo test --quiet --locked --release --lib --features python \
+		--config $(KERNELS).overflow-checks=true \
 		--config $(KERNELS).debug-assertions=true --config $(KERNELS).opt-level=0 \
 		--config $(KERNELS).codegen-units=16
 

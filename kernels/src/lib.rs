@@ -17,5 +17,5 @@ pub mod simd;
 pub mod words;
 pub mod yao;
 
-#[cfg(feature = "python")]
+#[cfg(all(feature = "python", not(test)))] // tests need no libpython
 mod python;

@@ -27,7 +27,7 @@ from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
 from tests.boost.outputs import TwoOutputs
 
-PARAMS = TrainingParams(n_estimators=6, max_depth=2, max_bin=8, subsample=0.7, colsample_bytree=0.7)
+PARAMS = TrainingParams(n_estimators=6, max_depth=1, max_bin=8, subsample=0.7, colsample_bytree=0.7)
 DATA = sides(*table(60, missing=0.1), 2)
 TEST = sides(*table(30, missing=0.1, seed=5), 2)
 

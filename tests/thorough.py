@@ -52,6 +52,7 @@ VALUES = (
     "tests/boost",
     "tests/he",
     "tests/offline",
+    "tests/benchmarks",
     "tests/examples",
     "tests/estimator",
 )

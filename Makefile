@@ -63,7 +63,7 @@ python-lint: $(VENV)/.dependencies
 	$(BIN)/lint-imports
 
 # The dependencies are those of the wheel, hence its feature; the kernels stop at an overflow and at
-# a broken assertion, and are compiled in a seventh of the time.
+# a broken assertion, and are compiled in a fifth of the time.
 KERNELS := profile.release.package.securexgb-kernels
 rust-test: $(VENV)/.developer
 	$(WITH_PYTHON) cargo test --quiet --locked --release --lib --features python \

@@ -1,13 +1,16 @@
 """Both parties in one process: columns are dealt out as told, and the true cause is raised."""
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
+from securexgb.correlations.triples import Triples
 from securexgb.errors import DataError
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import side_data, simulate_parties, split_columns
+from securexgb.offline.method import Method
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,19 @@ def test_the_cause_is_raised_and_not_the_casualty():
     with pytest.raises(DataError, match="bureau: no rows"):
         simulate_parties(program, [False, True], seed=0)
     assert time.monotonic() - began < 5
+
+
+def test_nothing_is_made_ahead_once_a_simulation_has_failed():
+    def program(party, fails):
+        party.source.take(Triples(), 100)
+        if fails:
+            raise DataError("bureau: no rows")
+        return party.exchange_bytes(b"hello")
+
+    before = threading.active_count()
+    with pytest.raises(DataError, match="bureau: no rows"):
+        simulate_parties(program, [False, True], 0, Method())
+    assert threading.active_count() == before
 
 
 def test_costs_and_seeds():

@@ -54,7 +54,7 @@ lint: python-lint rust-lint
 WITH_PYTHON := PYO3_PYTHON=$(CURDIR)/$(BIN)/python
 rust-lint: $(VENV)/.developer
 	cargo fmt --check
-	$(WITH_PYTHON) cargo clippy --quiet --locked --release --all-targets --features python -- -D warnings
+	$(WITH_PYTHON) cargo clippy --quiet --locked --release --all-targets -- -D warnings
 
 python-lint: $(VENV)/.dependencies
 	$(BIN)/ruff check .
@@ -62,11 +62,11 @@ python-lint: $(VENV)/.dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The dependencies are those of the wheel, hence its feature; the kernels stop at an overflow and at
-# a broken assertion, and are compiled in a fifth of the time.
+# The dependencies are those of the wheel; the kernels stop at an overflow and at a broken
+# assertion, and are compiled in a fifth of the time.
 KERNELS := profile.release.package.securexgb-kernels
 rust-test: $(VENV)/.developer
-	$(WITH_PYTHON) cargo test --quiet --locked --release --lib --features python \
+	$(WITH_PYTHON) cargo test --quiet --locked --release --lib \
 		--config $(KERNELS).overflow-checks=true \
 		--config $(KERNELS).debug-assertions=true --config $(KERNELS).opt-level=0 \
 		--config $(KERNELS).codegen-units=16

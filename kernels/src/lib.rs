@@ -17,5 +17,5 @@ pub mod simd;
 pub mod words;
 pub mod yao;
 
-#[cfg(all(feature = "python", not(test)))] // tests need no libpython
+#[cfg(not(test))] // tests need no libpython
 mod python;
